@@ -56,12 +56,14 @@ type Event struct {
 	Epoch string
 	// First is the number of Frames[0]; Frames[i] has First+i. 0 unless Kind is Log.
 	First uint64
-	// Node is the name of the publishing node.
+	// Node is the name of the publishing node; a bus between nodes fills it in.
 	Node string
-	// At is the time of publishing in microseconds since 1970, for measuring only.
+	// At is the time of publishing in microseconds since 1970, for measuring
+	// only; 0 asks the bus to fill it in.
 	At int64
 	// Frames are the encoded frames, ready to be sent to a client of the JSON
-	// format (Log, Ephemeral) or a node's own order (Control).
+	// format (Log, Ephemeral) or a node's own order (Control). There is at
+	// least one, and none is empty.
 	Frames [][]byte
 }
 
