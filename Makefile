@@ -1,0 +1,49 @@
+# `make help` lists the targets. Everything but `tools` needs Go alone;
+# `test` also needs the servers that `tools` installs.
+
+SHELL     := /bin/bash
+FUZZTIME  ?= 10s
+BENCHTIME ?= 1s
+TESTFLAGS ?=
+VERSION   ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+# Debian keeps mariadbd and haproxy where only root's PATH looks.
+export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
+
+.PHONY: help tools format vet staticcheck test quick build bench fuzz
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+tools: ## install what the tests start, where apt-get may be used
+	@bash .ci/tools
+
+format: ## fail if gofmt would change a file
+	@files="$$(gofmt -l .)"; [ -z "$$files" ] || { printf 'gofmt would change:\n%s\n' "$$files" >&2; exit 1; }
+
+vet: ## go vet
+	go vet ./...
+
+staticcheck: ## staticcheck, pinned
+	go run $(STATICCHECK) ./...
+
+test: tools format vet staticcheck ## everything a change must pass: checks, then all tests with the race detector
+	CGO_ENABLED=1 go test -race -timeout=15m $(TESTFLAGS) ./...
+
+quick: ## the tests that need little more than Go: under 30 s
+	go test $(TESTFLAGS) ./chat/... ./bus/... ./mw/...
+
+build: ## ./hubbub: one static binary
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o hubbub ./cmd/hubbub
+
+bench: ## all Go benchmarks, BENCHTIME=1s each
+	go test -run='^$$' -bench=. -benchmem -benchtime=$(BENCHTIME) ./...
+
+fuzz: ## every fuzz target, FUZZTIME=10s each
+	@grep -rHo --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*' . | sed -E 's|/[^/]+_test\.go:func | |' | \
+	while read -r dir target; do \
+		echo "== $$target in $$dir"; \
+		go test -run='^$$' -fuzz="^$$target\$$" -fuzztime=$(FUZZTIME) "$$dir" </dev/null || exit 1; \
+	done
