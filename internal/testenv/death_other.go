@@ -1,0 +1,8 @@
+//go:build !linux
+
+package testenv
+
+import "syscall"
+
+// dieWithParent does nothing here: a killed test binary leaves its servers.
+func dieWithParent() *syscall.SysProcAttr { return nil }
