@@ -1,0 +1,48 @@
+package mw
+
+import (
+	"net/http"
+	"strings"
+)
+
+// DefaultMaxBody is the most bytes of a request body unless told otherwise.
+const DefaultMaxBody = 64 << 10
+
+// LimitBody answers 413 to a body that is announced as larger than max bytes
+// (0: [DefaultMaxBody]), and makes reading past max fail with an
+// *http.MaxBytesError where it was not announced. A compressed body is refused
+// with 415: its true size is known too late.
+func LimitBody(max int64) func(http.Handler) http.Handler {
+	if max == 0 {
+		max = DefaultMaxBody
+	}
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if coding := r.Header.Get("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
+				WriteProblem(w, r, http.StatusUnsupportedMediaType, "unsupported", "Compressed request bodies are not accepted.", 0)
+				return
+			}
+			if r.ContentLength > max {
+				w.Header().Set("Connection", "close") // rather than read it to its end
+				WriteProblem(w, r, http.StatusRequestEntityTooLarge, "too_large", "", 0)
+				return
+			}
+			if r.Body != nil && r.Body != http.NoBody {
+				r.Body = http.MaxBytesReader(innermost(w), r.Body, max)
+			}
+			next.ServeHTTP(w, r)
+		})
+	}
+}
+
+// innermost is the server's own writer: http.MaxBytesReader tells only that one
+// to close the connection when the rest of the body is not worth reading.
+func innermost(w http.ResponseWriter) http.ResponseWriter {
+	for {
+		u, ok := w.(interface{ Unwrap() http.ResponseWriter })
+		if !ok {
+			return w
+		}
+		w = u.Unwrap()
+	}
+}

@@ -1,0 +1,136 @@
+package mw
+
+import (
+	"hash/maphash"
+	"net/http"
+	"net/netip"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+const (
+	// MaxKeys is how many keys a [Limiter] keeps apart, some 8 MiB of them.
+	MaxKeys = 1 << 16
+
+	limiterShards = 64
+)
+
+// Limiter gives each key the same allowance of this node; n nodes allow n times
+// as much. Its memory is bounded: a bucket that is full again is forgotten,
+// which changes nothing for its key, and when [MaxKeys] are in use, all new
+// keys share one bucket until there is room. Any goroutine may use it.
+type Limiter struct {
+	rate     Rate
+	seed     maphash.Seed
+	overflow *rate.Limiter
+	shards   [limiterShards]limiterShard
+}
+
+// limiterShard keys its buckets by a seeded hash, so that no key, however long,
+// stays in memory, and nobody outside can aim at a shard or at another's bucket.
+type limiterShard struct {
+	mu      sync.Mutex
+	buckets map[uint64]*rate.Limiter
+	swept   time.Time
+}
+
+// NewLimiter makes a limiter with an allowance of r per key.
+func NewLimiter(r Rate) *Limiter {
+	l := &Limiter{rate: r, seed: maphash.MakeSeed()}
+	if !r.Off() {
+		l.overflow = r.bucket()
+	}
+	for i := range l.shards {
+		l.shards[i].buckets = make(map[uint64]*rate.Limiter)
+	}
+	return l
+}
+
+// Allow takes one event from the allowance of key. If nothing is left it
+// reports how long to wait until there is.
+func (l *Limiter) Allow(key string, now time.Time) (ok bool, retryAfter time.Duration) {
+	if l.rate.Off() {
+		return true, 0
+	}
+	hash := maphash.String(l.seed, key)
+	bucket := l.shards[hash%limiterShards].bucket(hash, l, now)
+	if bucket.AllowN(now, 1) {
+		return true, 0
+	}
+	missing := 1 - bucket.TokensAt(now)
+	return false, max(time.Duration(missing/float64(bucket.Limit())*float64(time.Second)), time.Millisecond)
+}
+
+func (s *limiterShard) bucket(hash uint64, l *Limiter, now time.Time) *rate.Limiter {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if b, ok := s.buckets[hash]; ok {
+		return b
+	}
+	// Only a new key makes the map grow, so only a new key sweeps: each time
+	// that idle buckets have had the time to fill, and when full at most once a
+	// second, or a flood of new keys would make every call sweep.
+	full := len(s.buckets) >= MaxKeys/limiterShards
+	if since := now.Sub(s.swept); since >= l.rate.refill() || full && since >= time.Second {
+		s.sweepLocked(now)
+		full = len(s.buckets) >= MaxKeys/limiterShards
+	}
+	if full {
+		return l.overflow
+	}
+	b := l.rate.bucket()
+	s.buckets[hash] = b
+	return b
+}
+
+func (s *limiterShard) sweepLocked(now time.Time) {
+	s.swept = now
+	for hash, b := range s.buckets {
+		if b.TokensAt(now) >= float64(b.Burst()) {
+			delete(s.buckets, hash)
+		}
+	}
+}
+
+// LimitAddress limits requests by the client's address ([AddressKey]) and
+// answers 429 with Retry-After to what is too much.
+func LimitAddress(l *Limiter) func(http.Handler) http.Handler {
+	return limit(l, func(r *http.Request) (string, bool) {
+		return AddressKey(ClientAddr(r.Context())), true
+	})
+}
+
+// LimitUser does the same by user; requests of nobody pass, being limited by address.
+func LimitUser(l *Limiter) func(http.Handler) http.Handler {
+	return limit(l, func(r *http.Request) (string, bool) {
+		p, ok := PrincipalFrom(r.Context())
+		return p.User, ok
+	})
+}
+
+func limit(l *Limiter, key func(*http.Request) (string, bool)) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if k, limited := key(r); limited {
+				if ok, retryAfter := l.Allow(k, time.Now()); !ok {
+					WriteProblem(w, r, http.StatusTooManyRequests, "rate_limited", "", retryAfter)
+					return
+				}
+			}
+			next.ServeHTTP(w, r)
+		})
+	}
+}
+
+// AddressKey is the limiter key of an address: an IPv4 address, or the /64 of an
+// IPv6 one, since a single machine may use all of that.
+func AddressKey(a netip.Addr) string {
+	if a.Is6() && !a.Is4In6() {
+		if p, err := a.Prefix(64); err == nil {
+			return p.String()
+		}
+	}
+	return a.Unmap().String()
+}

@@ -1,0 +1,85 @@
+package mw
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"time"
+)
+
+// entry is the part of a log line that links further in know.
+type entry struct{ user string }
+
+// Log writes one line per request when it has been served: for a WebSocket that
+// is when it ended. Attributes: method, route (the path, if no route matched),
+// status, bytes, duration, address, request_id and, if known, user. A handler
+// that gave up on the connection is logged with aborted=true and the status
+// that was sent, or 0.
+//
+// Never logged: query, headers, bodies. The path is logged as it is escaped in
+// the URL, so no line break can enter whatever the handler of log is. Requests
+// for which quiet is true are logged at debug unless they fail; failures of the
+// server (5xx) are warnings.
+func Log(log *slog.Logger, route func(*http.Request) string, quiet func(*http.Request) bool) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			start := time.Now()
+			rec, e, served := record(w), &entry{}, false
+			r = r.WithContext(context.WithValue(r.Context(), entryKey, e))
+			defer func() {
+				if served && rec.status == 0 {
+					rec.status = http.StatusOK // net/http writes it after us
+				}
+				attrs := make([]slog.Attr, 0, 10)
+				attrs = append(attrs, slog.String("method", shorten(r.Method)), where(r, route),
+					slog.Int("status", rec.status), slog.Int64("bytes", rec.bytes),
+					slog.Duration("duration", time.Since(start)),
+					slog.String("address", ClientAddr(r.Context()).String()),
+					slog.String("request_id", RequestID(r.Context())))
+				if e.user != "" {
+					attrs = append(attrs, slog.String("user", e.user))
+				}
+				if !served {
+					attrs = append(attrs, slog.Bool("aborted", true))
+				}
+				log.LogAttrs(r.Context(), level(rec.status, quiet(r)), "request", attrs...)
+			}()
+			next.ServeHTTP(rec, r)
+			served = true
+		})
+	}
+}
+
+// LogUser names the user in the request's log line, for handlers that learn who
+// it is later than [Authenticate]. Only from the goroutine that serves the request.
+func LogUser(ctx context.Context, user string) {
+	if e, ok := ctx.Value(entryKey).(*entry); ok {
+		e.user = user
+	}
+}
+
+func level(status int, quiet bool) slog.Level {
+	switch {
+	case status >= 500:
+		return slog.LevelWarn
+	case quiet && status < 400:
+		return slog.LevelDebug
+	}
+	return slog.LevelInfo
+}
+
+func where(r *http.Request, route func(*http.Request) string) slog.Attr {
+	if pattern := route(r); pattern != "" {
+		return slog.String("route", pattern)
+	}
+	return slog.String("path", shorten(r.URL.EscapedPath()))
+}
+
+// shorten keeps what the client made up from filling the log.
+func shorten(s string) string {
+	const most = 200
+	if len(s) <= most {
+		return s
+	}
+	return s[:most] + "..."
+}
