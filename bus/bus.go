@@ -85,9 +85,12 @@ type Receiver interface {
 	Missed(partition int)
 }
 
-// ErrFull is what Publish returns when its queue is full; the event was dropped
-// and whoever reads the log will find it there.
-var ErrFull = errors.New("bus: publish queue is full")
-
-// ErrTooLarge is what Publish returns for an event over [MaxEnvelope].
-var ErrTooLarge = errors.New("bus: event is too large")
+var (
+	// ErrFull is what Publish returns when its queue is full; the event was
+	// dropped and whoever reads the log will find it there.
+	ErrFull = errors.New("bus: publish queue is full")
+	// ErrTooLarge is what Publish returns for an event over [MaxEnvelope].
+	ErrTooLarge = errors.New("bus: event is too large")
+	// ErrClosed is what Publish returns once Run has ended.
+	ErrClosed = errors.New("bus: closed")
+)

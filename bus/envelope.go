@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // The limits of what one envelope carries. Encode and Decode both hold them,
@@ -105,6 +106,7 @@ func Encode(dst []byte, e Event) ([]byte, error) {
 	if err := e.check(); err != nil {
 		return dst, err
 	}
+	dst = slices.Grow(dst, e.Size())
 	dst = append(dst, version, byte(e.Kind), 0, byte(len(e.Topic)), byte(len(e.Epoch)), byte(len(e.Node)))
 	dst = binary.BigEndian.AppendUint16(dst, uint16(len(e.Frames)))
 	dst = binary.BigEndian.AppendUint64(dst, e.First)
