@@ -53,7 +53,8 @@ type Draft struct {
 	At       int64 // microseconds since 1970
 	Body     []byte
 
-	// Target is the message that is edited, deleted, reacted to or pinned, or 0.
+	// Target is the message that is edited, deleted, reacted to or pinned, or
+	// that an EventMessage replies to (refused if there is none such), or 0.
 	Target Seq
 	// Text and TextKind are the new text of an edit.
 	Text, TextKind string
