@@ -21,6 +21,7 @@ func (c *counter) Deliver(Event) { c.events.Add(1) }
 func (c *counter) Missed(int)    {}
 
 func TestServerComesBackEmpty(t *testing.T) {
+	t.Parallel()
 	server := testenv.Redis(t)
 	r := new(recorder)
 	b, log := node(t, open(t, server.Addr()), r, "n0", quick)
@@ -77,8 +78,8 @@ func TestSubscriberIsKilled(t *testing.T) {
 		publish(t, b, logEvent("room/1", i+1, "x"))
 		eventually(t, "an event arrives", func() bool { return r.count() == int(i)+1 })
 	}
-	if s := b.Stats(); s.Reopened != 3 {
-		t.Errorf("reopened %d times, want 3", s.Reopened)
+	if s := b.Stats(); s.Reopened != 3 || s.Subscribed != 4*Partitions || s.Lag <= 0 {
+		t.Errorf("stats are %+v, want 3 reopened, %d subscribed and a lag", s, 4*Partitions)
 	}
 }
 
@@ -122,6 +123,7 @@ func TestLinkIsBlackHole(t *testing.T) {
 
 // Run ends within its time limits whatever Redis does.
 func TestRunEndsOverABlackHole(t *testing.T) {
+	t.Parallel()
 	p := newProxy(t, testenv.SharedRedis(t).Addr())
 	b, err := NewRedis(open(t, p.addr()), new(recorder), "n0", slog.New(slog.DiscardHandler), Options{Prefix: prefix(t)})
 	if err != nil {

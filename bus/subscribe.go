@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net"
 	"slices"
 	"strconv"
 	"time"
@@ -63,17 +62,23 @@ var errSilent = errors.New("no echo of the canary")
 // ctx ends. It says whether the subscription was ever complete and heard.
 //
 // A connection that has died without a word (a lost route, a stuck proxy) gives
-// no error for minutes, so the echo of the canary is what counts: each one sets
-// the deadline of the next reads. A read that times out may have stopped within
-// a message, and go-redis would go on reading there. So no subscription is used
-// after an error of any kind, and polling with short timeouts is out.
+// no error for minutes, so a watchdog ends what has not heard its canary for
+// Options.Timeout; that bounds the opening too. It closes the subscription
+// instead of letting reads time out: a read that times out may have stopped
+// within a message, and go-redis would go on reading there.
 //
 // Channel() is not used: it drops messages when its buffer is full, and
-// reconnects without saying so.
+// reconnects without saying so. For the same reason no subscription is used
+// after an error, though go-redis would go on with it.
 func (l *link) listen(ctx context.Context) (live bool, err error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	watchdog := time.AfterFunc(l.options.Timeout, func() { cancel(errSilent) })
+	defer watchdog.Stop()
+
 	sub, err := l.open(ctx)
 	closed := make(chan struct{})
-	stop := context.AfterFunc(ctx, func() { // the one way to end a read
+	stop := context.AfterFunc(ctx, func() { // nothing else ends a read
 		defer close(closed)
 		_ = sub.Close()
 	})
@@ -85,22 +90,18 @@ func (l *link) listen(ctx context.Context) (live bool, err error) {
 		// was dead; nothing is left to be done in either case.
 		_ = sub.Close()
 	}()
-	if err != nil {
-		return false, fmt.Errorf("subscribe: %w", err)
-	}
 
 	unconfirmed := len(l.partitions) + 1
-	deadline := time.Now().Add(l.options.Timeout)
 	for {
-		left := time.Until(deadline)
-		if left <= 0 {
-			return live, errSilent
+		var got any
+		if err == nil {
+			got, err = sub.Receive(ctx)
 		}
-		got, err := sub.ReceiveTimeout(ctx, left)
-		if netErr := net.Error(nil); errors.As(err, &netErr) && netErr.Timeout() {
-			return live, errSilent
-		} else if err != nil {
-			return live, fmt.Errorf("read: %w", err)
+		if cause := context.Cause(ctx); cause != nil {
+			return live, cause
+		}
+		if err != nil {
+			return live, fmt.Errorf("subscription: %w", err)
 		}
 		switch m := got.(type) {
 		case *redis.Subscription:
@@ -121,7 +122,7 @@ func (l *link) listen(ctx context.Context) (live bool, err error) {
 				continue
 			}
 			l.echo(m.Payload)
-			deadline = time.Now().Add(l.options.Timeout)
+			watchdog.Reset(l.options.Timeout)
 			if !live && unconfirmed <= 0 {
 				live = true
 				l.status.subscribed(l.health, nil)
