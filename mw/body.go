@@ -8,13 +8,13 @@ import (
 // DefaultMaxBody is the most bytes of a request body unless told otherwise.
 const DefaultMaxBody = 64 << 10
 
-// LimitBody answers 413 to a body that is announced as larger than max bytes
-// (0: [DefaultMaxBody]), and makes reading past max fail with an
+// LimitBody answers 413 to a body that is announced as larger than most bytes
+// (0: [DefaultMaxBody]), and makes reading past that fail with an
 // *http.MaxBytesError where it was not announced. A compressed body is refused
 // with 415: its true size is known too late.
-func LimitBody(max int64) func(http.Handler) http.Handler {
-	if max == 0 {
-		max = DefaultMaxBody
+func LimitBody(most int64) func(http.Handler) http.Handler {
+	if most == 0 {
+		most = DefaultMaxBody
 	}
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -22,13 +22,13 @@ func LimitBody(max int64) func(http.Handler) http.Handler {
 				WriteProblem(w, r, http.StatusUnsupportedMediaType, "unsupported", "Compressed request bodies are not accepted.", 0)
 				return
 			}
-			if r.ContentLength > max {
+			if r.ContentLength > most {
 				w.Header().Set("Connection", "close") // rather than read it to its end
 				WriteProblem(w, r, http.StatusRequestEntityTooLarge, "too_large", "", 0)
 				return
 			}
 			if r.Body != nil && r.Body != http.NoBody {
-				r.Body = http.MaxBytesReader(innermost(w), r.Body, max)
+				r.Body = http.MaxBytesReader(innermost(w), r.Body, most)
 			}
 			next.ServeHTTP(w, r)
 		})

@@ -139,6 +139,11 @@ func canonicalOrigin(s string) (origin, host string, ok bool) {
 	}
 	authority := host
 	if strings.Contains(host, ":") {
+		a, err := netip.ParseAddr(host)
+		if err != nil {
+			return "", "", false
+		}
+		host = a.String()
 		authority = "[" + host + "]"
 	}
 	if port != "" {

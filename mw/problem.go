@@ -3,7 +3,6 @@ package mw
 import (
 	"context"
 	"encoding/json"
-	"math"
 	"net/http"
 	"strconv"
 	"time"
@@ -27,7 +26,7 @@ func NewProblem(ctx context.Context, status int, code, detail string, retryAfter
 	return Problem{
 		Type: "/problems/" + code, Title: title(status, code), Status: status, Code: code, Detail: detail,
 		RequestID:    RequestID(ctx),
-		RetryAfterMS: int64(math.Ceil(float64(retryAfter) / float64(time.Millisecond))),
+		RetryAfterMS: roundUp(retryAfter, time.Millisecond),
 	}
 }
 
@@ -48,11 +47,14 @@ func WriteProblem(w http.ResponseWriter, r *http.Request, status int, code, deta
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	h.Set("Cache-Control", "no-store")
 	if retryAfter > 0 {
-		h.Set("Retry-After", strconv.FormatInt(int64(math.Ceil(retryAfter.Seconds())), 10))
+		h.Set("Retry-After", strconv.FormatInt(roundUp(retryAfter, time.Second), 10))
 	}
 	w.WriteHeader(status)
 	_, _ = w.Write(body) // a client that left needs no answer
 }
+
+// roundUp counts the units in d, a begun one as a whole.
+func roundUp(d, unit time.Duration) int64 { return int64((d + unit - 1) / unit) }
 
 func title(status int, code string) string {
 	switch code {
