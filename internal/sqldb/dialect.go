@@ -1,0 +1,67 @@
+package sqldb
+
+import "strings"
+
+// Dialect is the SQL that a database speaks.
+type Dialect int
+
+const (
+	// MySQL is the common subset of MySQL 8 and MariaDB 10.11 and later.
+	MySQL Dialect = iota + 1
+	// SQLite is the embedded database.
+	SQLite
+)
+
+// String is the dialect's name, and that of its folder of migrations.
+func (d Dialect) String() string {
+	switch d {
+	case MySQL:
+		return "mysql"
+	case SQLite:
+		return "sqlite"
+	}
+	return "unknown"
+}
+
+// ForUpdate is what ends a SELECT that locks the rows it reads. It is empty for
+// SQLite, where a transaction of DB.Tx has the whole file to itself.
+func (d Dialect) ForUpdate() string {
+	if d == MySQL {
+		return " FOR UPDATE"
+	}
+	return ""
+}
+
+// Upsert is what ends an INSERT … VALUES … that finds its row there already:
+// the named columns take the values that were to be inserted, and without any
+// the row stays as it is. Key are the columns of the primary key or unique
+// index. SQLite looks at that key alone; MySQL looks at every unique key of the
+// table, so use it only where the table has no other. Columns and keys come
+// from the program, never from a client.
+//
+//	"INSERT INTO marks (room, user, seq) VALUES (?,?,?)" + d.Upsert([]string{"room", "user"}, "seq")
+func (d Dialect) Upsert(key []string, columns ...string) string {
+	var b strings.Builder
+	source := func(column string) string { return "VALUES(" + column + ")" }
+	if d == MySQL {
+		b.WriteString(" ON DUPLICATE KEY UPDATE ")
+		if len(columns) == 0 {
+			b.WriteString(key[0] + "=" + key[0])
+		}
+	} else {
+		b.WriteString(" ON CONFLICT(" + strings.Join(key, ",") + ") DO ")
+		if len(columns) == 0 {
+			b.WriteString("NOTHING")
+		} else {
+			b.WriteString("UPDATE SET ")
+		}
+		source = func(column string) string { return "excluded." + column }
+	}
+	for i, column := range columns {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString(column + "=" + source(column))
+	}
+	return b.String()
+}
