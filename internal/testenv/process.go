@@ -1,10 +1,8 @@
 package testenv
 
 import (
-	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -107,11 +105,19 @@ func (p *process) Restart(t testing.TB) {
 	p.Start(t)
 }
 
-// Pause freezes the server (SIGSTOP): the kernel still accepts connections and
-// bytes for it, and nothing answers.
+// Pause freezes the server (SIGSTOP) and waits until it stands still: the
+// kernel still accepts connections and bytes for it, and nothing answers.
 func (p *process) Pause(t testing.TB) {
 	t.Helper()
+	pid := p.Pid()
 	p.signal(t, syscall.SIGSTOP)
+	deadline := time.Now().Add(stopWithin)
+	for !stopped(pid) {
+		if time.Now().After(deadline) {
+			t.Fatalf("testenv: %s goes on %v after SIGSTOP\n%s", p.name, stopWithin, p.log(0))
+		}
+		time.Sleep(time.Millisecond)
+	}
 }
 
 // Continue lets a paused server go on (SIGCONT).
@@ -260,36 +266,4 @@ func (p *process) logOnFailure(t testing.TB) {
 			t.Log(p.log(from))
 		}
 	})
-}
-
-// find returns the path of a program, in PATH or where systems keep servers.
-func find(program, debianPackage string) (string, error) {
-	if path, err := exec.LookPath(program); err == nil {
-		return path, nil
-	}
-	for _, dir := range []string{"/usr/sbin", "/usr/local/sbin", "/usr/libexec", "/usr/local/bin", "/opt/homebrew/bin"} {
-		if path, err := exec.LookPath(filepath.Join(dir, program)); err == nil {
-			return path, nil
-		}
-	}
-	return "", fmt.Errorf("%s is not installed: it comes with the Debian package %s (apt-get install %s)",
-		program, debianPackage, debianPackage)
-}
-
-// freePort returns a loopback port that nobody listens on. It lies below the
-// range from which systems take the ports of outgoing connections (Linux:
-// 32768): from there, a client could be given the port of a server that is down
-// for a moment, and the server could not come back.
-func freePort() (int, error) {
-	var last error
-	for range 100 {
-		port := 20000 + rand.IntN(12000)
-		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
-		if err != nil {
-			last = err
-			continue
-		}
-		return port, l.Close()
-	}
-	return 0, errors.Join(errors.New("no free port"), last)
 }
