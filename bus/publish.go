@@ -3,99 +3,17 @@ package bus
 import (
 	"context"
 	"strconv"
-	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 )
 
 const (
-	// batchEvents and batchBytes bound one pipeline. There is no timer: what
-	// was queued while one pipeline was on its way is the next one.
-	batchEvents = 64
-	batchBytes  = 1 << 20
 	// sendTimeout bounds one pipeline and one canary.
 	sendTimeout = 2 * time.Second
 	// flushTimeout bounds the publishing of what is queued when Run ends.
 	flushTimeout = time.Second
 )
-
-// item is an envelope on its way to the channel of its partition.
-type item struct {
-	partition int
-	envelope  []byte
-}
-
-// queue holds what waits to be published, first in, first out.
-type queue struct {
-	maxItems, maxBytes int
-	wake               chan struct{} // holds one: something was pushed
-
-	mu     sync.Mutex
-	items  []item
-	bytes  int
-	closed bool
-}
-
-func newQueue(maxItems, maxBytes int) *queue {
-	return &queue{maxItems: maxItems, maxBytes: maxBytes, wake: make(chan struct{}, 1)}
-}
-
-// push adds an item. Minor ones are refused at half of the limits already.
-func (q *queue) push(it item, minor bool) error {
-	maxItems, maxBytes := q.maxItems, q.maxBytes
-	if minor {
-		maxItems, maxBytes = (maxItems+1)/2, max(maxBytes/2, MaxEnvelope)
-	}
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if q.closed {
-		return ErrClosed
-	}
-	if len(q.items) >= maxItems || q.bytes+len(it.envelope) > maxBytes {
-		return ErrFull
-	}
-	q.items = append(q.items, it)
-	q.bytes += len(it.envelope)
-	select {
-	case q.wake <- struct{}{}:
-	default:
-	}
-	return nil
-}
-
-// take moves the next batch into buf, which it empties first.
-func (q *queue) take(buf []item) []item {
-	clear(buf)
-	buf = buf[:0]
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	bytes := 0
-	for len(buf) < len(q.items) && len(buf) < batchEvents && bytes < batchBytes {
-		it := q.items[len(buf)]
-		buf = append(buf, it)
-		bytes += len(it.envelope)
-	}
-	clear(q.items[:len(buf)])
-	q.items = q.items[len(buf):]
-	q.bytes -= bytes
-	if len(q.items) == 0 {
-		q.items = nil
-	}
-	return buf
-}
-
-func (q *queue) size() (items, bytes int) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	return len(q.items), q.bytes
-}
-
-func (q *queue) close() {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	q.closed = true
-}
 
 // publish sends what is queued until ctx ends, then flushes.
 func (l *link) publish(ctx context.Context) {
@@ -108,7 +26,7 @@ func (l *link) publish(ctx context.Context) {
 		case <-l.queue.wake:
 		}
 		for ctx.Err() == nil {
-			if batch = l.queue.take(batch); len(batch) == 0 {
+			if batch = l.take(batch); len(batch) == 0 {
 				break
 			}
 			l.send(sending, batch)
@@ -117,9 +35,15 @@ func (l *link) publish(ctx context.Context) {
 	l.queue.close()
 	flushing, cancel := context.WithTimeout(sending, flushTimeout)
 	defer cancel()
-	for batch = l.queue.take(batch); len(batch) > 0; batch = l.queue.take(batch) {
+	for batch = l.take(batch); len(batch) > 0; batch = l.take(batch) {
 		l.send(flushing, batch)
 	}
+}
+
+func (l *link) take(buf []item) []item {
+	batch, stale := l.queue.take(buf)
+	l.counters.stale.Add(uint64(stale))
+	return batch
 }
 
 // send publishes a batch in one pipeline. What fails is dropped: go-redis has

@@ -6,10 +6,67 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"hubbub/internal/testenv"
 )
+
+// After an outage nobody wants to know who was typing during it.
+func TestQueueDropsStaleEphemeral(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := newQueue(1000, 1<<20)
+		push := func(n int, life time.Duration) {
+			for range n {
+				it := item{envelope: []byte("x")}
+				if life > 0 {
+					it.until = time.Now().Add(life)
+				}
+				if err := q.push(it); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		push(2*batchEvents, ephemeralLife)
+		push(1, 0)
+		time.Sleep(ephemeralLife + time.Millisecond)
+		push(1, ephemeralLife)
+		batch, stale := q.take(nil)
+		if len(batch) != 2 || stale != 2*batchEvents {
+			t.Errorf("took %d and dropped %d, want 2 and %d", len(batch), stale, 2*batchEvents)
+		}
+		if items, bytes := q.size(); items != 0 || bytes != 0 {
+			t.Errorf("%d items of %d bytes are left", items, bytes)
+		}
+	})
+}
+
+// One pipeline is bounded by count and by bytes.
+func TestQueueBatches(t *testing.T) {
+	for size, want := range map[int]int{1: batchEvents, MaxEnvelope: batchBytes / MaxEnvelope} {
+		q := newQueue(100, 100*MaxEnvelope)
+		for i := range 100 {
+			if err := q.push(item{partition: i, envelope: make([]byte, size)}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		next := 0
+		for batch, _ := q.take(nil); len(batch) > 0; batch, _ = q.take(batch) {
+			if len(batch) != min(want, 100-next) {
+				t.Errorf("after %d envelopes of %d bytes: a batch of %d, want %d", next, size, len(batch), want)
+			}
+			for _, it := range batch {
+				if it.partition != next {
+					t.Fatalf("item %d came as number %d", it.partition, next)
+				}
+				next++
+			}
+		}
+		if next != 100 {
+			t.Errorf("took %d of 100", next)
+		}
+	}
+}
 
 func TestQueueIsBounded(t *testing.T) {
 	client := open(t, testenv.SharedRedis(t).Addr())

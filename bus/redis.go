@@ -154,7 +154,7 @@ func NewRedis(client redis.UniversalClient, r Receiver, node string, log *slog.L
 // sets the event's Node. Errors: [ErrFull], to which ephemeral events come at
 // half the queue; [ErrClosed]; and what wraps [ErrMalformed], [ErrSeq] or
 // [ErrTooLarge]. Nil means queued, and no more: an event that Redis cannot be
-// told of is dropped and counted.
+// told of is dropped and counted, and an ephemeral one that has waited for 3 s too.
 func (b *Redis) Publish(e Event) error {
 	e.Node = b.node
 	if e.At == 0 {
@@ -165,8 +165,11 @@ func (b *Redis) Publish(e Event) error {
 		b.counters.refused.Add(1)
 		return err
 	}
-	p := e.Topic.Partition()
-	err = b.links[p%len(b.links)].queue.push(item{p, envelope}, e.Kind == Ephemeral)
+	it := item{partition: e.Topic.Partition(), envelope: envelope}
+	if e.Kind == Ephemeral {
+		it.until = time.Now().Add(ephemeralLife)
+	}
+	err = b.links[it.partition%len(b.links)].queue.push(it)
 	if errors.Is(err, ErrFull) {
 		b.counters.full.Add(1)
 	}

@@ -26,6 +26,7 @@ type Stats struct {
 
 	DroppedFull    uint64 // the queue was full
 	DroppedFailed  uint64 // Redis could not be told
+	DroppedStale   uint64 // ephemeral, and too old when their turn came
 	DroppedRefused uint64 // malformed or too large
 
 	BadVersion   uint64 // from the channels: of an unknown version
@@ -45,7 +46,7 @@ type Stats struct {
 
 type counters struct {
 	published, received                          atomic.Uint64
-	full, failed, refused                        atomic.Uint64
+	full, failed, stale, refused                 atomic.Uint64
 	version, malformed, tooLarge, seq, misplaced atomic.Uint64
 	subscribed, reopened                         atomic.Uint64
 	lag                                          atomic.Int64 // microseconds
@@ -57,6 +58,7 @@ func (c *counters) read() Stats {
 		Received:       c.received.Load(),
 		DroppedFull:    c.full.Load(),
 		DroppedFailed:  c.failed.Load(),
+		DroppedStale:   c.stale.Load(),
 		DroppedRefused: c.refused.Load(),
 		BadVersion:     c.version.Load(),
 		BadMalformed:   c.malformed.Load(),
