@@ -177,7 +177,7 @@ func (b *Redis) Publish(e Event) error {
 }
 
 // Run publishes and listens until ctx ends, then publishes what is queued (for
-// [flushTimeout] at most, on top of a call under way) and returns nil when all
+// 1 s at most, after a call under way, which has 2 s) and returns nil when all
 // it started is gone. It survives every fault of Redis. It may be called once.
 func (b *Redis) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
