@@ -21,5 +21,6 @@
 //	}
 //
 // A server dies with the test binary, even when that is killed; only its
-// temporary folder then stays behind. The package is for tests only.
+// temporary folder then stays behind. The package is for tests only, on Unix
+// systems.
 package testenv
