@@ -46,7 +46,8 @@ type Options struct {
 	// MaxLifetime closes a connection that is older, before a server or a load
 	// balancer on the way does. It does not count for SQLite. Default 3 min.
 	MaxLifetime time.Duration
-	// DialTimeout bounds connecting and signing in to a server. Default 2 s.
+	// DialTimeout bounds connecting to a server; IOTimeout bounds the steps of
+	// signing in. Default 2 s.
 	DialTimeout time.Duration
 	// IOTimeout bounds one read or write on a connection to a server, so that a
 	// frozen server holds nobody for ever. It is more than StatementTime.
