@@ -22,7 +22,9 @@ type Options struct {
 	Metrics *Metrics
 	// Route names the route of a request that was served: a pattern such as
 	// "/v1/rooms/{room}", or "" if none matched. It labels metrics, so the set
-	// of its values must be small and fixed.
+	// of its values must be small and fixed. It is given the request as the
+	// links got it, so a router that notes the pattern in the context must have
+	// put its note there before it runs them.
 	Route func(*http.Request) string
 	// Proxies are the peers whose forwarding headers are believed; may be empty.
 	Proxies Proxies

@@ -29,6 +29,9 @@
 //  13. [LimitUser] needs to know who it is; many users behind one address each
 //     have their own allowance here.
 //
+// 1 and 2, 3 and 4, 5 and 6 could trade places without anybody seeing it; a test
+// fails when any other neighbours do.
+//
 // [RequireUser] follows on the routes that are not for everybody.
 //
 // The links write no state but in the context of the request: [RequestID],

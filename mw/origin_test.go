@@ -140,3 +140,25 @@ func TestParseOriginsRefuses(t *testing.T) {
 		}
 	}
 }
+
+func FuzzAllowOrigin(f *testing.F) {
+	for _, s := range []string{"http://127.0.0.1:8080", "HTTPS://CHAT.example:443", "null", "http://127.0.0.1:8080@evil.example",
+		"https://chat.example\\@evil.example", "https://chat.example%2eevil.example", "https://[::1]", "//chat.example", "https:chat.example"} {
+		f.Add(s)
+	}
+	o, err := mw.ParseOrigins([]string{"https://chat.example"}, "127.0.0.1:8080")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, origin string) {
+		r := request("GET", "/", "Origin", origin)
+		if !o.AllowOrigin(r) {
+			return
+		}
+		switch strings.ToLower(origin) {
+		case "http://127.0.0.1:8080", "https://chat.example", "https://chat.example:443":
+		default:
+			t.Errorf("Origin %q is allowed", origin)
+		}
+	})
+}

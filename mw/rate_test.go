@@ -49,3 +49,18 @@ func TestParseRateRefuses(t *testing.T) {
 		}
 	}
 }
+
+func FuzzParseRate(f *testing.F) {
+	for _, s := range []string{"20/s:40", "5/m:10", "off", "1/h:01", "/s:", "9999999999999999999/s:1"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		r, err := mw.ParseRate(s)
+		if err != nil {
+			return
+		}
+		if again, err := mw.ParseRate(r.String()); err != nil || again != r {
+			t.Errorf("%q reads as %v, which reads as %v, %v", s, r, again, err)
+		}
+	})
+}
