@@ -41,6 +41,9 @@ var (
 		1792, // ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION
 		1836, // ER_READ_ONLY_MODE
 	}
+	noTableErrors = []uint16{
+		1146, // ER_NO_SUCH_TABLE
+	}
 	unavailableErrors = []uint16{
 		1040, // ER_CON_COUNT_ERROR: too many connections
 		1047, // ER_UNKNOWN_COM_ERROR: a Galera node that is not synced

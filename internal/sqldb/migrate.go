@@ -10,6 +10,7 @@ import (
 	"regexp"
 
 	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/database"
 )
 
 var schemaName = regexp.MustCompile(`^[a-z][a-z_]{0,30}$`)
@@ -32,8 +33,9 @@ func (db *DB) Migrate(ctx context.Context, name string, fsys fs.FS) (err error) 
 	if err != nil {
 		return fmt.Errorf("sqldb: migrate %s: %w", name, err)
 	}
+	table := name + "_migrations"
 	options := []goose.ProviderOption{
-		goose.WithTableName(name + "_migrations"),
+		goose.WithTableName(table),
 		goose.WithDisableGlobalRegistry(true),
 		goose.WithLogger(goose.NopLogger()),
 	}
@@ -44,6 +46,11 @@ func (db *DB) Migrate(ctx context.Context, name string, fsys fs.FS) (err error) 
 	}
 	pool, closer := db.migrations()
 	defer func() { err = errors.Join(err, closer.Close()) }()
+	if db.Dialect == MySQL {
+		if err := createVersions(ctx, pool, table); err != nil {
+			return fmt.Errorf("sqldb: migrate %s on %s: %w", name, db.name, err)
+		}
+	}
 	provider, err := goose.NewProvider(dialect, pool, files, options...)
 	if err != nil {
 		return fmt.Errorf("sqldb: migrate %s: %w", name, err)
@@ -52,6 +59,36 @@ func (db *DB) Migrate(ctx context.Context, name string, fsys fs.FS) (err error) 
 		return fmt.Errorf("sqldb: migrate %s on %s: %w", name, db.name, err)
 	}
 	return nil
+}
+
+// createVersions makes goose's table of versions, with its first row. Goose does
+// so itself, but before it asks for the lock, and in two steps that MySQL
+// cannot make one: a second node, or the next one after a crash, could meet the
+// table without the row, which goose takes for an error.
+func createVersions(ctx context.Context, pool *sql.DB, table string) (err error) {
+	versions, err := database.NewStore(database.DialectMySQL, table)
+	if err != nil {
+		return err
+	}
+	conn, err := pool.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, conn.Close()) }()
+	lock := migrationLock{}
+	if err := lock.SessionLock(ctx, conn); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, lock.SessionUnlock(context.WithoutCancel(ctx), conn)) }()
+
+	rows, err := versions.ListMigrations(ctx, conn)
+	if mysqlNumber(err, noTableErrors) {
+		err = versions.CreateVersionTable(ctx, conn)
+	}
+	if err != nil || len(rows) > 0 {
+		return err
+	}
+	return versions.Insert(ctx, conn, database.InsertRequest{Version: 0})
 }
 
 // migrationLock is a named lock of the server, held by the connection that

@@ -96,6 +96,19 @@ func TestNodesMigrateTogether(t *testing.T) {
 	}
 }
 
+// A node may die between goose's CREATE TABLE and its first row.
+func TestMigrateAfterACrashWithoutAFirstVersion(t *testing.T) {
+	db := open(t, testenv.SharedMariaDB(t).NewDatabase(t), sqldb.Options{})
+	if err := db.Migrate(t.Context(), "chat", schema("00001_a.sql")); err != nil {
+		t.Fatal(err)
+	}
+	exec1(t, db, "DROP TABLE a")
+	exec1(t, db, "DELETE FROM chat_migrations")
+	if err := db.Migrate(t.Context(), "chat", schema("00001_a.sql")); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestMigrateWaitsForTheLock holds the lock as another node would, and checks
 // that a migration waits for it, gives up with its context, and gets it when
 // the holder's connection breaks.
