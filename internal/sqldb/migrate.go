@@ -22,9 +22,13 @@ var schemaName = regexp.MustCompile(`^[a-z][a-z_]{0,30}$`)
 // left alone, so that an older program may start beside a newer one.
 //
 // Any number of nodes may call it at a time: one works, the others wait until
-// ctx ends and find nothing left to do. MySQL commits each DDL statement by
-// itself, so a file has one such statement; when a node dies, the next continues
-// with the file that was not finished.
+// ctx ends and find nothing left to do.
+//
+// MySQL commits each DDL statement by itself, so a file has one such statement,
+// CREATE TABLE with IF NOT EXISTS. A node that dies after the statement and
+// before its version is noted leaves it to be done again: that works for such a
+// table, and otherwise fails with the version's number until an operator inserts
+// it in NAME_migrations.
 func (db *DB) Migrate(ctx context.Context, name string, fsys fs.FS) (err error) {
 	if !schemaName.MatchString(name) {
 		return fmt.Errorf("sqldb: bad schema name %q", name)
