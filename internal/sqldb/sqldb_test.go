@@ -168,6 +168,22 @@ func TestMariaDBStatementEndsInTime(t *testing.T) {
 	}
 }
 
+func TestPasswordIsPercentDecoded(t *testing.T) {
+	server := testenv.SharedMariaDB(t)
+	u, err := url.Parse(server.NewDatabase(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := u.User.Username()
+	if _, err := server.Admin(t).Exec("SET PASSWORD FOR " + name + "@'127.0.0.1' = PASSWORD('a/b@c:d%2Fe?#')"); err != nil {
+		t.Fatal(err)
+	}
+	db := open(t, "mysql://"+name+":a%2Fb%40c%3Ad%252Fe%3F%23@"+u.Host+u.Path, sqldb.Options{})
+	if err := db.Ping(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestFrozenServerHoldsNobody(t *testing.T) {
 	server := testenv.MariaDB(t)
 	db := open(t, server.NewDatabase(t), sqldb.Options{IOTimeout: 100 * time.Millisecond, DialTimeout: 100 * time.Millisecond})
