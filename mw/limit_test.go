@@ -82,10 +82,13 @@ func TestLimiterMemoryIsBounded(t *testing.T) {
 
 func TestLimiterForgetsOnlyFullBuckets(t *testing.T) {
 	l := mw.NewLimiter(mw.Rate{Events: 1, Per: time.Minute, Burst: 10})
+	for i := range 10_000 {
+		l.Allow("early"+strconv.Itoa(i), noon.Add(-5*time.Minute)) // each shard sweeps, and again after 10 min
+	}
 	for range 10 {
 		l.Allow("busy", noon)
 	}
-	// New keys in every shard make all of them sweep, just before busy is full again.
+	// New keys make all shards sweep, just before busy is full again.
 	now := noon.Add(10*time.Minute - time.Second)
 	for i := range 10_000 {
 		l.Allow(strconv.Itoa(i), now)
@@ -98,6 +101,23 @@ func TestLimiterForgetsOnlyFullBuckets(t *testing.T) {
 	}
 	if allowed != 9 {
 		t.Errorf("%d events allowed, want 9: the bucket was forgotten", allowed)
+	}
+}
+
+func TestLimiterMakesRoomWhenFull(t *testing.T) {
+	// One event is made good in 1 s, but all shards sweep by themselves after 100 s only.
+	l := mw.NewLimiter(mw.Rate{Events: 1, Per: time.Second, Burst: 100})
+	for i := range 2 * mw.MaxKeys {
+		l.Allow("flood"+strconv.Itoa(i), noon)
+	}
+	allowed := 0
+	for i := range 1000 {
+		if ok, _ := l.Allow(strconv.Itoa(i), noon.Add(time.Second)); ok {
+			allowed++
+		}
+	}
+	if allowed != 1000 {
+		t.Errorf("%d of 1000 keys allowed while idle ones fill the limiter", allowed)
 	}
 }
 

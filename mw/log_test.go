@@ -133,6 +133,25 @@ func TestLogHijackedIsOneLineAtTheEnd(t *testing.T) {
 	if len(lines) != 1 || lines[0]["status"] != 101.0 || lines[0]["duration"].(float64) < float64(lasted) {
 		t.Errorf("logged %v", lines)
 	}
+	if n := metric(t, s.metrics, "hubbub_http_request_duration_seconds", "method", "GET", "route", "/stream"); n != 0 {
+		t.Error("the length of a WebSocket is measured as the duration of a request")
+	}
+}
+
+func TestLogFinalStatus(t *testing.T) {
+	s, server := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusEarlyHints)
+		w.WriteHeader(http.StatusAccepted)
+	})
+	resp, err := http.Get(server.URL + "/stream")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	<-s.log.wrote
+	if lines := s.lines(t, "request"); len(lines) != 1 || lines[0]["status"] != 202.0 {
+		t.Errorf("logged %v", lines)
+	}
 }
 
 func TestFlushReachesTheClient(t *testing.T) {
