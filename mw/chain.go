@@ -24,7 +24,8 @@ type Options struct {
 	// "/v1/rooms/{room}", or "" if none matched. It labels metrics, so the set
 	// of its values must be small and fixed. It is given the request as the
 	// links got it, so a router that notes the pattern in the context must have
-	// put its note there before it runs them.
+	// put its note there before it runs them. A link that refuses does so before
+	// routing: to name the route then, Route has to match by itself.
 	Route func(*http.Request) string
 	// Proxies are the peers whose forwarding headers are believed; may be empty.
 	Proxies Proxies
