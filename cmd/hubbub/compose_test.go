@@ -223,10 +223,7 @@ func TestComposeBalancer(t *testing.T) {
 		}
 	}
 
-	haproxy, err := exec.LookPath("haproxy")
-	if err != nil {
-		t.Fatal("haproxy is not in PATH (Debian: apt-get install haproxy; it is in /usr/sbin)")
-	}
+	haproxy := findHAProxy(t)
 	file := filepath.Join(t.TempDir(), "haproxy.cfg")
 	check := func(text string) (string, error) {
 		t.Helper()
