@@ -107,7 +107,7 @@ func parseList(v string) []string {
 func parseURL(v string) (*url.URL, error) {
 	u, err := url.Parse(v)
 	if err != nil || strings.Contains(u.Host, ",") || strings.Contains(u.Path+u.RawQuery+u.Fragment, "@") {
-		return nil, errors.New("not a URL (is all that is special in the password percent-encoded?)")
+		return nil, errors.New("not a URL; what is special in the password must be percent-encoded")
 	}
 	return u, nil
 }
