@@ -106,7 +106,7 @@ func TestConfigRefused(t *testing.T) {
 		{args: []string{"--listen=:70000"}, want: `--listen is ":70000": the port is not a number`},
 		{environ: []string{"HUBBUB_ADMIN=on"}, want: `HUBBUB_ADMIN is "on": not host:port; allowed: host:port or off`},
 		{args: []string{"--listen=:80", "--admin=:80"}, want: `--listen and --admin are both ":80"`},
-		{environ: []string{"HUBBUB_SQL=postgres://h/db"}, want: `HUBBUB_SQL is "postgres://h/db": neither mysql:// nor sqlite:`},
+		{environ: []string{"HUBBUB_SQL=postgres://h/db"}, want: `HUBBUB_SQL is "postgres://h/db": the scheme is neither mysql nor sqlite`},
 		{environ: []string{"HUBBUB_SQL=mysql://h"}, want: `HUBBUB_SQL is "mysql://h": no database is named`},
 		{environ: []string{"HUBBUB_SQL=mysql:///db"}, want: `HUBBUB_SQL is "mysql://…": no host is named`},
 		{environ: []string{"HUBBUB_SQL=sqlite:"}, want: `HUBBUB_SQL is "sqlite:": no file is named`},

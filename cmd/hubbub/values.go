@@ -125,7 +125,7 @@ func checkSQL(v string) error {
 	case err != nil:
 		return err
 	case u.Scheme != "mysql":
-		return errors.New("neither mysql:// nor sqlite:")
+		return errors.New("the scheme is neither mysql nor sqlite")
 	case u.Hostname() == "":
 		return errors.New("no host is named")
 	case strings.Trim(u.Path, "/") == "":
