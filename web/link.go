@@ -1,0 +1,164 @@
+package web
+
+import (
+	"bufio"
+	"io"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"hubbub/chat/wire"
+)
+
+const (
+	// linkBuffer is the size of the buffers that the WebSocket library works with;
+	// net/http's own are 4 KiB each and are the largest item of an idle socket.
+	linkBuffer = 512
+	// sendBuffer caps what the kernel holds for a peer that does not read:
+	// otherwise some 4 MB each, outside of all our accounting.
+	sendBuffer = 64 << 10
+	// writeTime bounds one write to the network.
+	writeTime = 30 * time.Second
+	// A peer is read at most so fast. The library bounds the size of a message,
+	// but not the number of its empty fragments.
+	inRate, inBurst = 1 << 20, 1 << 20
+)
+
+// grip takes the network connection out of the hands of the WebSocket library
+// when it hijacks: the library gets a [link] around it.
+type grip struct {
+	http.ResponseWriter
+	link *link
+}
+
+// Hijack is found by the library before it unwraps any writer.
+func (g *grip) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, rw, err := http.NewResponseController(g.ResponseWriter).Hijack()
+	if err != nil {
+		return nil, nil, err
+	}
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		if err := tcp.SetWriteBuffer(sendBuffer); err != nil {
+			conn.Close()
+			return nil, nil, err
+		}
+	}
+	early, err := rw.Reader.Peek(rw.Reader.Buffered())
+	if err != nil {
+		conn.Close()
+		return nil, nil, err
+	}
+	g.link = &link{Conn: conn, early: append([]byte(nil), early...), in: rate.NewLimiter(inRate, inBurst)}
+	g.link.heard.Store(time.Now().UnixNano())
+	return g.link, bufio.NewReadWriter(
+		bufio.NewReaderSize(g.link, linkBuffer), bufio.NewWriterSize(g.link, linkBuffer)), nil
+}
+
+// link is a network connection that can hold writes back to send them
+// together, remembers when the peer was heard, and reads no faster than allowed.
+type link struct {
+	net.Conn
+	in    *rate.Limiter
+	heard atomic.Int64 // nanoseconds since 1970
+	early []byte       // what net/http had read already; owned by the reader
+
+	mu     sync.Mutex
+	corked bool
+	buf    []byte
+}
+
+func (l *link) Read(p []byte) (int, error) {
+	if len(l.early) > 0 {
+		n := copy(p, l.early)
+		l.early = l.early[n:]
+		return n, nil
+	}
+	n, err := l.Conn.Read(p)
+	if n > 0 {
+		now := time.Now()
+		l.heard.Store(now.UnixNano())
+		if d := l.in.ReserveN(now, n).DelayFrom(now); d > 0 {
+			time.Sleep(d)
+		}
+	}
+	return n, err
+}
+
+func (l *link) heardAt() time.Time { return time.Unix(0, l.heard.Load()) }
+
+// Write sends, or holds back while corked. The WebSocket library calls it under
+// its own lock, with whole frames or large parts of one.
+func (l *link) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.corked {
+		l.buf = append(l.buf, p...)
+		return len(p), nil
+	}
+	return l.writeLocked(p)
+}
+
+func (l *link) writeLocked(p []byte) (int, error) {
+	if err := l.Conn.SetWriteDeadline(time.Now().Add(writeTime)); err != nil {
+		return 0, err
+	}
+	return l.Conn.Write(p)
+}
+
+// cork holds writes back until uncork.
+func (l *link) cork() {
+	l.mu.Lock()
+	l.corked = true
+	l.mu.Unlock()
+}
+
+// uncork sends what was held back in one write.
+func (l *link) uncork() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.corked = false
+	if len(l.buf) == 0 {
+		return nil
+	}
+	_, err := l.writeLocked(l.buf)
+	if cap(l.buf) > 16<<10 {
+		l.buf = nil // one large page must not cost an idle socket its memory
+	}
+	l.buf = l.buf[:0]
+	return err
+}
+
+// pingFrame is an empty ping, unmasked as a server's frames are (RFC 6455, 5.5.2).
+var pingFrame = []byte{0x89, 0x00}
+
+// ping sends a ping without waiting for the pong: any byte from the peer is a
+// sign of life. Only the session's writer calls it, which is also the only one
+// to send data frames, so it never lands inside one.
+func (l *link) ping() error {
+	_, err := l.Write(pingFrame)
+	return err
+}
+
+// readMessage reads a whole message within the library's read limit.
+func readMessage(r io.Reader) ([]byte, error) {
+	buf := make([]byte, 0, 512)
+	for {
+		n, err := r.Read(buf[len(buf):cap(buf)])
+		buf = buf[:len(buf)+n]
+		if err == io.EOF {
+			return buf, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		if len(buf) == cap(buf) {
+			grown := make([]byte, len(buf), min(2*cap(buf), wire.MaxFrame+1))
+			copy(grown, buf)
+			buf = grown
+		}
+	}
+}

@@ -1,0 +1,166 @@
+package web
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"reflect"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"hubbub/chat/wire"
+)
+
+// openAPIConfig is the part of the document that no call adds to. Huma serves
+// nothing of it by itself: no page that loads scripts from elsewhere.
+func (s *Server) openAPIConfig() huma.Config {
+	const schemas = "#/components/schemas/"
+	registry := huma.NewMapRegistry(schemas, huma.DefaultSchemaNamer)
+	registry.RegisterTypeAlias(reflect.TypeFor[wire.Time](), reflect.TypeFor[time.Time]())
+	return huma.Config{OpenAPI: &huma.OpenAPI{
+		OpenAPI: "3.1.0",
+		Info: &huma.Info{
+			Title: "hubbub", Version: s.o.Version, Description: introduction,
+			License: &huma.License{Name: "Apache-2.0", Identifier: "Apache-2.0"},
+		},
+		Servers: []*huma.Server{{URL: "/"}},
+		Tags: []*huma.Tag{
+			{Name: "accounts", Description: "Signing up, in and out; the caller."},
+			{Name: "rooms", Description: "Rooms, their members and their messages."},
+			{Name: "live", Description: "Sockets."},
+			{Name: "service", Description: "For those who run it."},
+		},
+		Components: &huma.Components{
+			Schemas: registry,
+			SecuritySchemes: map[string]*huma.SecurityScheme{
+				"session": {Type: "apiKey", In: "cookie", Name: "hubbub",
+					Description: "Set by signing in. Over TLS its name is __Host-hubbub. Unsafe methods need a request from our own page."},
+				"bearer": {Type: "http", Scheme: "bearer", Description: "The token that signing in answered."},
+			},
+		},
+	}}
+}
+
+const introduction = `JSON in and out. Sign in with the cookie or with ` + "`Authorization: Bearer`" + `; never with a token in a URL.
+
+Lists are pages: ` + "`{items, next}`" + `. Give ` + "`next`" + ` back as ` + "`cursor`" + ` until it is null. Messages and events are in ascending order of their sequence numbers.
+
+Times are RFC 3339, UTC, with microseconds. Ids are opaque strings.
+
+A refusal is a problem document (RFC 9457). Its ` + "`code`" + ` is stable, ` + "`errors`" + ` names the fields that are wrong. What the caller may not know of is answered like what is not there.`
+
+// describe is what the summary of a call leaves open.
+func describe(id string) string {
+	switch id {
+	case "signUp":
+		return "Makes an account, signs it in and sets the session cookie. 409 when the name is taken."
+	case "guest":
+		return "Makes a user without a name or password, if this server lets guests in. Signing out ends it for good."
+	case "signIn":
+		return "Opens a new session and sets the session cookie. A wrong name and a wrong password get the same answer."
+	case "signOut":
+		return "Ends a session of the caller; its sockets are closed with 4401 on every node."
+	case "changeMe":
+		return "What was said before keeps the name of that time."
+	case "setPassword":
+		return "Ends all other sessions of the caller."
+	case "createTicket":
+		return "For clients that cannot set headers on a socket: the ticket goes into the first frame. One use, 30 seconds."
+	case "getUser":
+		return "By id, or by @ and the sign-in name in any case."
+	case "createRoom":
+		return "The caller becomes its owner. There is one direct room per pair of users: asking again shows the same room. 409 when a public name is taken."
+	case "changeRoom":
+		return "For moderators and owners; not for direct rooms. What is left out stays."
+	case "listMembers":
+		return "By user id."
+	case "putMember":
+		return "me: join a public room. Somebody else: invite (any member of a private room, moderators of a public one). With a role: give it (owners). Answers with the room; doing it twice is the same as once."
+	case "deleteMember":
+		return "me: leave. Somebody else: kick, for moderators; only owners kick owners."
+	case "postMessage":
+		return "The same as the post frame of a socket. 201 when it was stored, 200 with the old seq when the client_id was sent before, 409 when it was sent before with another text. 503 unknown_outcome: send the same client_id again."
+	case "listMessages":
+		return "Messages as they are now, after edits and deletions; the newest page when no place is given. next goes on upwards after `after`, else downwards."
+	case "listEvents":
+		return "What a resume on a socket would replay: every change of the room, with no hole."
+	case "markRead":
+		return "Never moves back. The caller's other devices are told."
+	}
+	return ""
+}
+
+// tagOf groups the calls by the first part of their path.
+func tagOf(path string) string {
+	if strings.HasPrefix(path, "/v1/rooms") {
+		return "rooms"
+	}
+	return "accounts"
+}
+
+// exampleProblem is an answer as a client would see it.
+func exampleProblem(code string) any {
+	p := newProblem(context.Background(), code, "", 0)
+	p.RequestID = "4QZ7T2WMJ6DLH3BVN5XKCR2YFA"
+	switch code {
+	case "invalid":
+		p.Errors = []wire.FieldError{{Field: "name", Detail: "is required"}}
+		p.Detail = "name: is required"
+	case "not_found":
+		p.Detail = "there is no such room"
+	case "rate_limited":
+		p.RetryAfterMS = 1500
+	}
+	return p
+}
+
+// document completes the description with the routes that are no REST calls,
+// and writes it.
+func (a *rest) document() ([]byte, error) {
+	doc := a.api.OpenAPI()
+	// Huma describes its own form of an error, which translate replaces.
+	for _, name := range []string{"ErrorModel", "ErrorDetail"} {
+		delete(doc.Components.Schemas.Map(), name)
+	}
+	for _, schema := range doc.Components.Schemas.Map() {
+		for _, property := range schema.Properties {
+			if property.Type == huma.TypeArray {
+				property.Nullable = false // our lists are [] when empty
+			}
+		}
+	}
+	if post := doc.Paths["/v1/rooms/{room}/messages"].Post; post != nil {
+		created := post.Responses["201"]
+		post.Responses["200"] = &huma.Response{
+			Description: "OK: the same client_id was stored before", Content: created.Content, Headers: created.Headers,
+		}
+	}
+	plain := func(id, path, summary, text, tag string, responses map[string]string) {
+		op := &huma.Operation{OperationID: id, Method: http.MethodGet, Path: path, Summary: summary,
+			Description: text, Tags: []string{tag}, Security: []map[string][]string{}, Responses: map[string]*huma.Response{}}
+		for status, description := range responses {
+			op.Responses[status] = &huma.Response{Description: description}
+		}
+		doc.AddOperation(op)
+	}
+	if a.s.o.Sockets != nil {
+		plain("socket", "/v1/socket", "Open a WebSocket",
+			"Sec-WebSocket-Protocol chooses the format: "+strings.Join(wire.Protocols(), ", ")+". Who is not signed in sends a ticket in the first frame.",
+			"live", map[string]string{"101": "Switching Protocols", "400": "No format that this server speaks", "403": "Foreign origin", "503": "Not now: the node is full or about to stop"})
+	}
+	plain("openAPI", "/v1/openapi.json", "This document", "", "service", map[string]string{"200": "An OpenAPI 3.1 document"})
+	plain("health", "/healthz", "Alive", "", "service", map[string]string{"200": "The process serves"})
+	plain("ready", "/readyz", "May take traffic", "", "service", map[string]string{"200": "Ready", "503": "Not ready: the parts say why"})
+	out, err := json.Marshal(doc)
+	if err != nil {
+		return nil, fmt.Errorf("write the OpenAPI document: %w", err)
+	}
+	return out, nil
+}
+
+func (s *Server) openAPI(w http.ResponseWriter, r *http.Request) {
+	serveBytes(w, r, "application/json", s.document)
+}

@@ -1,0 +1,102 @@
+package web
+
+import (
+	"context"
+	"net/http"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humachi"
+	"github.com/go-chi/chi/v5"
+
+	"hubbub/chat"
+)
+
+// access says for whom a call is.
+type access bool
+
+const (
+	anyone access = false
+	user   access = true // somebody who is signed in, guests included
+)
+
+// rest registers the REST calls: each becomes a route, and a part of the
+// OpenAPI document.
+type rest struct {
+	s   *Server
+	api huma.API
+}
+
+func (s *Server) newREST(r chi.Router) *rest {
+	config := s.openAPIConfig()
+	config.Formats = map[string]huma.Format{"application/json": jsonFormat(), "json": jsonFormat()}
+	config.DefaultFormat = "application/json"
+	config.Transformers = []huma.Transformer{translate}
+	config.RejectUnknownQueryParameters = true
+	api := humachi.New(r, config)
+	api.UseMiddleware(requireUser, strictBody)
+	return &rest{s: s, api: api}
+}
+
+// add registers one call. Route is a method and a path; codes are the errors of
+// this call beyond those that any call of its shape may give.
+func add[I, O any](a *rest, id, route string, status int, who access,
+	h func(context.Context, *I) (*O, error), summary string, codes ...*chat.Error) {
+	method, path, _ := strings.Cut(route, " ")
+	op := huma.Operation{
+		OperationID: id, Method: method, Path: path, DefaultStatus: status,
+		Summary: summary, Description: describe(id), Tags: []string{tagOf(path)},
+		Security:        []map[string][]string{},
+		BodyReadTimeout: -1, // strictBody has its own
+		Responses:       map[string]*huma.Response{},
+	}
+	if who == user {
+		op.Security = []map[string][]string{{"session": {}}, {"bearer": {}}}
+		codes = append(codes, chat.ErrUnauthenticated)
+	}
+	in := reflect.TypeFor[I]()
+	if _, ok := in.FieldByName("Body"); ok {
+		codes = append(codes, chat.ErrBadRequest, chat.ErrTooLarge, chat.ErrUnsupported, chat.ErrInvalid)
+	}
+	codes = append(codes, chat.ErrRateLimited, chat.ErrInternal, chat.ErrUnavailable)
+	a.refusals(op.Responses, codes)
+	huma.Register(a.api, op, func(ctx context.Context, in *I) (*O, error) {
+		out, err := h(ctx, in)
+		if err != nil {
+			return nil, a.s.problem(ctx, err)
+		}
+		return out, nil
+	})
+}
+
+// refusals documents what a call may answer instead, one entry per status with
+// an example per code.
+func (a *rest) refusals(responses map[string]*huma.Response, codes []*chat.Error) {
+	schema := a.api.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[problem](), true, "Problem")
+	byStatus := map[int][]string{}
+	for _, c := range codes {
+		status := statusOf(c.Code)
+		if !slices.Contains(byStatus[status], c.Code) {
+			byStatus[status] = append(byStatus[status], c.Code)
+		}
+	}
+	for status, list := range byStatus {
+		content := &huma.MediaType{Schema: schema, Examples: map[string]*huma.Example{}}
+		for _, code := range list {
+			content.Examples[code] = &huma.Example{Value: exampleProblem(code)}
+		}
+		r := &huma.Response{
+			Description: http.StatusText(status) + ": " + strings.Join(list, " or "),
+			Content:     map[string]*huma.MediaType{"application/problem+json": content},
+		}
+		if status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable {
+			r.Headers = map[string]*huma.Param{"Retry-After": {
+				Description: "Seconds until it makes sense to try again.", Schema: &huma.Schema{Type: huma.TypeInteger},
+			}}
+		}
+		responses[strconv.Itoa(status)] = r
+	}
+}

@@ -1,0 +1,120 @@
+package web
+
+import (
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/go-chi/chi/v5/middleware"
+
+	"hubbub/chat"
+	"hubbub/mw"
+)
+
+// routes builds the public handler: every route of the server and the chain in
+// front of all of them. mw explains the order of its links.
+func (s *Server) routes(m *mw.Metrics) (http.Handler, error) {
+	r := chi.NewRouter()
+	r.Use(mw.Standard(mw.Options{
+		Log: s.o.Log, Metrics: m, Route: routePattern,
+		Proxies: s.o.Proxies, Origins: s.o.Origins, Find: s.find,
+		PerAddress: s.o.PerAddress, PerUser: s.o.PerUser,
+		Probe: isProbe, Static: isStatic,
+	})...)
+	r.Use(middleware.GetHead)
+	r.NotFound(s.notFound)
+	r.MethodNotAllowed(methodNotAllowed(r))
+
+	// REST: requireUser, then strictBody, then huma checks the schema.
+	a := s.newREST(r)
+	add(a, "signUp", "POST /v1/users", 201, anyone, s.signUp, "Sign up", chat.ErrConflict)
+	add(a, "guest", "POST /v1/guests", 201, anyone, s.guest, "Come in as a guest", chat.ErrForbidden)
+	add(a, "signIn", "POST /v1/sessions", 201, anyone, s.signIn, "Sign in", chat.ErrUnauthenticated, chat.ErrForbidden)
+	add(a, "listSessions", "GET /v1/sessions", 200, user, s.sessions, "Where am I signed in")
+	add(a, "signOut", "DELETE /v1/sessions/{id}", 204, user, s.signOut, "Sign out", chat.ErrNotFound)
+	add(a, "getMe", "GET /v1/me", 200, user, s.me, "Who am I")
+	add(a, "changeMe", "PATCH /v1/me", 200, user, s.changeMe, "Change my display name")
+	add(a, "setPassword", "PUT /v1/me/password", 204, user, s.setPassword, "Change my password", chat.ErrForbidden)
+	add(a, "createTicket", "POST /v1/socket-tickets", 201, user, s.ticket, "Make a ticket for a socket")
+	add(a, "getUser", "GET /v1/users/{user}", 200, user, s.user, "Find a user", chat.ErrNotFound)
+
+	add(a, "createRoom", "POST /v1/rooms", 201, user, s.createRoom, "Make a room", chat.ErrConflict)
+	add(a, "listRooms", "GET /v1/rooms", 200, user, s.listRooms, "List rooms", chat.ErrInvalid)
+	add(a, "getRoom", "GET /v1/rooms/{room}", 200, user, s.room, "Show a room", chat.ErrNotFound)
+	add(a, "changeRoom", "PATCH /v1/rooms/{room}", 200, user, s.changeRoom, "Rename a room or set its topic", chat.ErrForbidden, chat.ErrNotFound, chat.ErrConflict)
+	add(a, "listMembers", "GET /v1/rooms/{room}/members", 200, user, s.listMembers, "List members", chat.ErrNotFound, chat.ErrInvalid)
+	add(a, "putMember", "PUT /v1/rooms/{room}/members/{user}", 200, user, s.putMember, "Join, invite or promote", chat.ErrForbidden, chat.ErrNotFound, chat.ErrConflict)
+	add(a, "deleteMember", "DELETE /v1/rooms/{room}/members/{user}", 204, user, s.deleteMember, "Leave or kick", chat.ErrForbidden, chat.ErrNotFound)
+	add(a, "postMessage", "POST /v1/rooms/{room}/messages", 201, user, s.post, "Post a message", chat.ErrForbidden, chat.ErrNotFound, chat.ErrConflict, chat.ErrUnknownOutcome)
+	add(a, "listMessages", "GET /v1/rooms/{room}/messages", 200, user, s.listMessages, "Read messages", chat.ErrNotFound, chat.ErrInvalid)
+	add(a, "listEvents", "GET /v1/rooms/{room}/events", 200, user, s.listEvents, "Read the log", chat.ErrNotFound, chat.ErrInvalid)
+	add(a, "markRead", "PUT /v1/rooms/{room}/read", 200, user, s.markRead, "Move the read marker", chat.ErrForbidden, chat.ErrNotFound)
+
+	document, err := a.document()
+	if err != nil {
+		return nil, err
+	}
+	s.document = document
+	r.Get("/v1/openapi.json", s.openAPI)
+
+	// Live.
+	if s.o.Sockets != nil {
+		r.Get("/v1/socket", s.socket)
+	}
+
+	// For balancers: alive, and may take traffic.
+	r.Get("/healthz", s.healthz)
+	r.Get("/readyz", s.readyz)
+
+	// The page. Deep links into a room are the same page.
+	r.Get("/", s.assets.file("index.html"))
+	r.Get("/r/*", s.assets.file("index.html"))
+	r.Get("/docs", s.assets.file("docs.html"))
+	r.Get("/static/*", s.static)
+	return r, nil
+}
+
+// adminRoutes builds the handler of the private listener.
+func (s *Server) adminRoutes() http.Handler {
+	m := http.NewServeMux()
+	m.Handle("GET /metrics", metricsHandler(s.o.Registry))
+	profiles(m)
+	return m
+}
+
+// socket keeps new sockets away from a node that is about to stop.
+func (s *Server) socket(w http.ResponseWriter, r *http.Request) {
+	if s.draining.Load() {
+		mw.WriteProblem(w, r, http.StatusServiceUnavailable, "unavailable", "this node is about to stop", time.Second)
+		return
+	}
+	s.o.Sockets.ServeHTTP(w, r)
+}
+
+// routePattern names the route for logs and metrics; asked after routing.
+func routePattern(r *http.Request) string { return chi.RouteContext(r.Context()).RoutePattern() }
+
+func isProbe(r *http.Request) bool { return r.URL.Path == "/healthz" || r.URL.Path == "/readyz" }
+
+func isStatic(r *http.Request) bool { return strings.HasPrefix(r.URL.Path, "/static/") }
+
+// notFound answers programs with a problem, people with a page.
+func (s *Server) notFound(w http.ResponseWriter, r *http.Request) {
+	if !strings.HasPrefix(r.URL.Path, "/v1/") && strings.Contains(r.Header.Get("Accept"), "text/html") {
+		s.assets.notFound(w, r)
+		return
+	}
+	mw.WriteProblem(w, r, http.StatusNotFound, "not_found", "there is nothing at this path", 0)
+}
+
+func methodNotAllowed(routes chi.Routes) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		for _, method := range []string{"GET", "POST", "PUT", "PATCH", "DELETE"} {
+			if routes.Match(chi.NewRouteContext(), method, r.URL.Path) {
+				w.Header().Add("Allow", method)
+			}
+		}
+		mw.WriteProblem(w, r, http.StatusMethodNotAllowed, "bad_request", "this path does not take "+r.Method, 0)
+	}
+}

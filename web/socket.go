@@ -1,0 +1,229 @@
+package web
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"hubbub/chat"
+	"hubbub/chat/wire"
+	"hubbub/mw"
+)
+
+// SocketOptions are what [NewSockets] needs.
+type SocketOptions struct {
+	Hub      *chat.Hub
+	Rooms    *chat.Rooms
+	Accounts chat.Authenticator
+	Session  chat.SessionOptions
+	Origins  *mw.Origins
+	Log      *slog.Logger
+	// Max is how many sockets may be open at once; above it new ones get 503.
+	Max int
+	// RateSession limits the commands of one socket, PerUser those of one user.
+	RateSession mw.Rate
+	PerUser     *mw.Limiter
+	// Panicked counts panics.
+	Panicked func()
+}
+
+// Sockets turns requests into sessions: GET /v1/socket. It counts them, since
+// the HTTP server neither closes nor awaits hijacked connections
+// (golang/go#17721).
+type Sockets struct {
+	o SocketOptions
+
+	mu       sync.Mutex
+	open     int
+	draining bool
+	wg       sync.WaitGroup
+}
+
+// NewSockets makes the handler.
+func NewSockets(o SocketOptions) *Sockets {
+	s := &Sockets{o: o}
+	s.o.Session.Wrap = frameLinks(o)
+	s.o.Session.Limits = wire.Limits{
+		Frame: wire.MaxFrame, Text: wire.MaxText, Depth: wire.MaxDepth, ID: wire.MaxID,
+		Joins: wire.MaxJoins, Page: wire.MaxPage, SilenceS: 45, RateBurst: o.RateSession.Burst,
+	}
+	if o.RateSession.Events > 0 {
+		s.o.Session.Limits.RatePerS = float64(o.RateSession.Events) / o.RateSession.Per.Seconds()
+	}
+	return s
+}
+
+// Drain refuses further sockets; the hub closes those that are open.
+func (s *Sockets) Drain() {
+	s.mu.Lock()
+	s.draining = true
+	s.mu.Unlock()
+}
+
+// Wait returns when the last session has ended; call it after Drain.
+func (s *Sockets) Wait() { s.wg.Wait() }
+
+// Open is how many sockets are open now.
+func (s *Sockets) Open() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.open
+}
+
+// enter takes one of the places, or says why there is none.
+func (s *Sockets) enter() (string, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.draining:
+		return "this server is stopping", false
+	case s.o.Max > 0 && s.open >= s.o.Max:
+		return "this server has as many sockets as it can carry", false
+	}
+	s.open++
+	s.wg.Add(1)
+	return "", true
+}
+
+func (s *Sockets) exit() {
+	s.mu.Lock()
+	s.open--
+	s.mu.Unlock()
+	s.wg.Done()
+}
+
+// ServeHTTP checks everything that can be refused while this still is HTTP,
+// then blocks in the session until the client has gone.
+func (s *Sockets) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if why, ok := s.enter(); !ok {
+		mw.WriteProblem(w, r, http.StatusServiceUnavailable, "unavailable", why, time.Second)
+		return
+	}
+	defer s.exit()
+	if !s.o.Origins.AllowOrigin(r) {
+		mw.WriteProblem(w, r, http.StatusForbidden, "forbidden", "this origin may not open sockets here", 0)
+		return
+	}
+	if offered := protocols(r); len(offered) > 0 && !slices.ContainsFunc(offered, supported) {
+		mw.WriteProblem(w, r, http.StatusBadRequest, "bad_request",
+			"no such subprotocol; supported: "+strings.Join(wire.Protocols(), ", "), 0)
+		return
+	}
+	id, ok := identity(r)
+	if !ok && hasCredentials(r) {
+		w.Header().Set("WWW-Authenticate", "Bearer")
+		mw.WriteProblem(w, r, http.StatusUnauthorized, "unauthenticated", "sign in again", 0)
+		return
+	}
+	grip := &grip{ResponseWriter: w}
+	ws, err := websocket.Accept(grip, r, &websocket.AcceptOptions{
+		Subprotocols:       wire.Protocols(),
+		InsecureSkipVerify: true, // the origin was checked above, against more than the Host
+		CompressionMode:    websocket.CompressionDisabled,
+	})
+	if err != nil {
+		return // Accept has answered
+	}
+	conn := &socket{ws: ws, link: grip.link}
+	defer conn.CloseNow()
+	ws.SetReadLimit(wire.MaxFrame)
+	codec, err := wire.ForProtocol(ws.Subprotocol())
+	if err != nil {
+		s.o.Log.Error("subprotocol", "error", err)
+		return
+	}
+	// The request's context says nothing of a hijacked connection; the session
+	// ends with its read loop.
+	ctx := context.WithoutCancel(r.Context())
+	err = chat.NewSession(s.o.Hub, s.o.Rooms, s.o.Accounts, conn, codec, id, s.o.Session).Run(ctx)
+	s.o.Log.Debug("socket closed", "request_id", mw.RequestID(ctx), "user", id.User.ID, "error", err)
+}
+
+// protocols lists the subprotocols that the client offers.
+func protocols(r *http.Request) []string {
+	var out []string
+	for _, h := range r.Header.Values("Sec-WebSocket-Protocol") {
+		for p := range strings.SplitSeq(h, ",") {
+			if p = strings.TrimSpace(p); p != "" {
+				out = append(out, p)
+			}
+		}
+	}
+	return out
+}
+
+func supported(p string) bool { return slices.Contains(wire.Protocols(), p) }
+
+// identity is who the request comes from, found by the authenticating link.
+func identity(r *http.Request) (chat.Identity, bool) {
+	p, ok := mw.PrincipalFrom(r.Context())
+	if !ok {
+		return chat.Identity{}, false
+	}
+	id, ok := p.Value.(chat.Identity)
+	return id, ok
+}
+
+// hasCredentials tells a client with wrong or old credentials, which is
+// refused, from one that will say who it is in its first frame.
+func hasCredentials(r *http.Request) bool {
+	if r.Header.Get("Authorization") != "" {
+		return true
+	}
+	_, err := r.Cookie(mw.SessionCookie(r.Context()))
+	return err == nil
+}
+
+// messageTime is how long a message may take from its first byte to its last.
+const messageTime = 10 * time.Second
+
+// socket is a WebSocket as a session sees it.
+type socket struct {
+	ws   *websocket.Conn
+	link *link
+}
+
+// Read gives the next text message.
+func (c *socket) Read(ctx context.Context) ([]byte, error) {
+	typ, r, err := c.ws.Reader(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if typ != websocket.MessageText {
+		return nil, &chat.CloseError{Code: chat.CloseUnsupported, Reason: "text messages only"}
+	}
+	// A message that never ends, or never goes on, costs its sender the socket.
+	timer := time.AfterFunc(messageTime, func() { c.ws.CloseNow() })
+	defer timer.Stop()
+	return readMessage(r)
+}
+
+// Write sends every frame as one message, all of them in one write to the
+// network.
+func (c *socket) Write(frames [][]byte) error {
+	c.link.cork()
+	for _, f := range frames {
+		// Background: a deadline per message costs a context and a timer each; the
+		// link sets one on the network connection.
+		if err := c.ws.Write(context.Background(), websocket.MessageText, f); err != nil {
+			return fmt.Errorf("write: %w", err)
+		}
+	}
+	return c.link.uncork()
+}
+
+func (c *socket) Ping() error      { return c.link.ping() }
+func (c *socket) Heard() time.Time { return c.link.heardAt() }
+
+func (c *socket) Close(code int, reason string) error {
+	return c.ws.Close(websocket.StatusCode(code), reason)
+}
+
+func (c *socket) CloseNow() error { return c.ws.CloseNow() }

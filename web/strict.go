@@ -1,0 +1,121 @@
+package web
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humachi"
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"hubbub/chat/wire"
+	"hubbub/mw"
+)
+
+// bodyTime is how long a client may take to send its body.
+const bodyTime = 10 * time.Second
+
+// jsonFormat is how bodies are read and written. Reading is strict (RFC 7493):
+// names match exactly, duplicates and invalid UTF-8 are refused; unknown names
+// are refused by the schema, which can say which.
+func jsonFormat() huma.Format {
+	return huma.Format{
+		Marshal:   huma.DefaultJSONFormat.Marshal,
+		Unmarshal: func(data []byte, v any) error { return json.Unmarshal(data, v) },
+	}
+}
+
+func unwrap(ctx huma.Context) (*http.Request, http.ResponseWriter) { return humachi.Unwrap(ctx) }
+
+// strictBody reads the body of the operations that have one, and refuses what
+// is not one well-formed JSON value before anything looks at its meaning: 415
+// for another media type, 413 beyond the limit of the chain, 400 for the rest.
+func strictBody(ctx huma.Context, next func(huma.Context)) {
+	op := ctx.Operation()
+	if op.RequestBody == nil {
+		next(ctx)
+		return
+	}
+	r, w := unwrap(ctx)
+	refuse := func(code, detail string) {
+		mw.WriteProblem(w, r, statusOf(code), code, detail, 0)
+	}
+	body, err := readBody(w, r)
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge):
+		refuse("too_large", fmt.Sprintf("the body has more than %d bytes", tooLarge.Limit))
+		return
+	case err != nil:
+		refuse("bad_request", "the body could not be read")
+		return
+	case len(body) == 0 && !op.RequestBody.Required:
+		next(ctx)
+		return
+	case !isJSON(r.Header.Get("Content-Type")):
+		refuse("unsupported", "the body must be sent as application/json")
+		return
+	}
+	if err := checkJSON(body); err != nil {
+		refuse("bad_request", err.Error())
+		return
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	next(ctx)
+}
+
+// readBody reads it all, within bodyTime.
+func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	// Test recorders have no deadlines; the server has its own limits as well.
+	rc := http.NewResponseController(w)
+	_ = rc.SetReadDeadline(time.Now().Add(bodyTime))
+	body, err := io.ReadAll(r.Body)
+	_ = rc.SetReadDeadline(time.Time{}) // or it would end the handler's context
+	return body, err
+}
+
+// isJSON accepts application/json, with no charset but UTF-8.
+func isJSON(contentType string) bool {
+	t, params, err := mime.ParseMediaType(contentType)
+	if err != nil || t != "application/json" {
+		return false
+	}
+	switch params["charset"] {
+	case "", "utf-8", "UTF-8":
+		return true
+	}
+	return false
+}
+
+// checkJSON tells what is wrong with the form of a body: not exactly one JSON
+// value, a name twice in one object, invalid UTF-8, or deeper than
+// [wire.MaxDepth]. The text is safe to show.
+func checkJSON(body []byte) error {
+	d := jsontext.NewDecoder(bytes.NewReader(body))
+	for {
+		_, err := d.ReadToken()
+		switch {
+		case err == io.EOF:
+			if d.InputOffset() == 0 || len(bytes.TrimSpace(body)) == 0 {
+				return errors.New("the body is empty")
+			}
+			return nil
+		case errors.Is(err, jsontext.ErrDuplicateName):
+			return errors.New("a name stands twice in one object")
+		case err != nil:
+			return fmt.Errorf("the body is not valid JSON at byte %d", d.InputOffset())
+		case d.StackDepth() > wire.MaxDepth:
+			return fmt.Errorf("the body is nested deeper than %d", wire.MaxDepth)
+		case d.StackDepth() == 0:
+			if rest := bytes.TrimLeft(body[d.InputOffset():], " \t\r\n"); len(rest) > 0 {
+				return errors.New("there is something after the JSON value")
+			}
+		}
+	}
+}
