@@ -107,8 +107,9 @@ func TestConfigRefused(t *testing.T) {
 		{environ: []string{"HUBBUB_ADMIN=on"}, want: `HUBBUB_ADMIN is "on": not host:port; allowed: host:port or off`},
 		{args: []string{"--listen=:80", "--admin=:80"}, want: `--listen and --admin are both ":80"`},
 		{environ: []string{"HUBBUB_SQL=postgres://h/db"}, want: `HUBBUB_SQL is "postgres://h/db": the scheme is neither mysql nor sqlite`},
-		{environ: []string{"HUBBUB_SQL=mysql://h"}, want: `HUBBUB_SQL is "mysql://h": no database is named`},
-		{environ: []string{"HUBBUB_SQL=mysql:///db"}, want: `HUBBUB_SQL is "mysql://…": no host is named`},
+		{environ: []string{"HUBBUB_SQL=mysql://u@h"}, want: `HUBBUB_SQL is "mysql://u@h": no database is named`},
+		{environ: []string{"HUBBUB_SQL=mysql://u@/db"}, want: `HUBBUB_SQL is "mysql://…": no host is named`},
+		{environ: []string{"HUBBUB_SQL=mysql://h/db"}, want: `HUBBUB_SQL is "mysql://h/db": no user is named`},
 		{environ: []string{"HUBBUB_SQL=sqlite:"}, want: `HUBBUB_SQL is "sqlite:": no file is named`},
 		{environ: []string{"HUBBUB_REDIS=http://h"}, want: `HUBBUB_REDIS is "http://h": not a scheme of Redis`},
 		{environ: []string{"HUBBUB_REDIS=redis://a,redis-cluster://b"}, want: `HUBBUB_REDIS is "redis://…": redis-cluster:// and single`},
@@ -207,7 +208,7 @@ func TestConfigHidesSecrets(t *testing.T) {
 }
 
 func TestConfigGuestsFollowTheDatabase(t *testing.T) {
-	const mysql = "--sql=mysql://db/hubbub"
+	const mysql = "--sql=mysql://u@db/hubbub"
 	for _, tt := range []struct {
 		args []string
 		want bool
@@ -225,8 +226,8 @@ func TestConfigNotes(t *testing.T) {
 		args []string
 		want string
 	}{
-		{nil, ""}, {[]string{"--sql=mysql://db/hubbub", "--redis=redis://r"}, ""},
-		{[]string{"--redis=redis://r"}, "--redis with SQLite"}, {[]string{"--sql=mysql://db/hubbub"}, "--redis is not set"},
+		{nil, ""}, {[]string{"--sql=mysql://u@db/hubbub", "--redis=redis://r"}, ""},
+		{[]string{"--redis=redis://r"}, "--redis with SQLite"}, {[]string{"--sql=mysql://u@db/hubbub"}, "--redis is not set"},
 	} {
 		got := strings.Join(mustParse(t, tt.args, nil).Notes(), "\n")
 		if (got == "") != (tt.want == "") || !strings.Contains(got, tt.want) {

@@ -112,7 +112,8 @@ func parseURL(v string) (*url.URL, error) {
 	return u, nil
 }
 
-// checkSQL looks at the form alone; the server is asked by pool.go.
+// checkSQL looks at the form alone; sqldb.Open, which knows every parameter,
+// and the server itself have the last word at start.
 func checkSQL(v string) error {
 	if path, ok := strings.CutPrefix(v, "sqlite:"); ok {
 		if path == "" {
@@ -126,6 +127,8 @@ func checkSQL(v string) error {
 		return err
 	case u.Scheme != "mysql":
 		return errors.New("the scheme is neither mysql nor sqlite")
+	case u.User.Username() == "":
+		return errors.New("no user is named")
 	case u.Hostname() == "":
 		return errors.New("no host is named")
 	case strings.Trim(u.Path, "/") == "":
