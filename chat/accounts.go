@@ -18,7 +18,7 @@ const (
 	sweepEvery = time.Minute
 	sweepLimit = 1000 // rows of each kind in one statement
 	maxToken   = 256  // bytes; a longer token is not one of ours
-	maxClient  = 120  // characters of Session.Client
+	maxClient  = 120  // characters of Login.Client
 )
 
 // AccountOptions are the settings of [Accounts]; the zero value is usable.
@@ -164,7 +164,7 @@ func (a *Accounts) mayTry(key string) error {
 // open makes a session with an id and a token of its own.
 func (a *Accounts) open(ctx context.Context, u User, client string) (Identity, string, error) {
 	now := a.o.Now()
-	s := Session{
+	s := Login{
 		ID: SessionID(NewID()), User: u.ID, Client: cleanClient(client),
 		CreatedAt: now.UnixMicro(), SeenAt: now.UnixMicro(), ExpiresAt: now.Add(a.o.SessionTTL).UnixMicro(),
 	}
@@ -225,7 +225,7 @@ func (a *Accounts) SignOut(ctx context.Context, who Identity, id SessionID) erro
 }
 
 // Sessions lists where the user is signed in, newest first.
-func (a *Accounts) Sessions(ctx context.Context, who Identity) ([]Session, error) {
+func (a *Accounts) Sessions(ctx context.Context, who Identity) ([]Login, error) {
 	list, err := a.store.Sessions(ctx, who.User.ID, a.o.Now().UnixMicro())
 	if err != nil {
 		return nil, fmt.Errorf("list sessions: %w", err)

@@ -62,12 +62,12 @@ type AccountStore interface {
 	// in one transaction; it gives the ids of those that ended.
 	SetPassword(ctx context.Context, id UserID, hash string, keep SessionID) ([]SessionID, error)
 
-	CreateSession(ctx context.Context, s Session, token TokenHash) error
+	CreateSession(ctx context.Context, s Login, token TokenHash) error
 	// SessionByToken finds a session and its user; absent, expired or of a disabled
 	// user is ErrUnauthenticated.
 	SessionByToken(ctx context.Context, token TokenHash, now int64) (Identity, error)
 	// Sessions lists the user's sessions that have not expired, newest first.
-	Sessions(ctx context.Context, user UserID, now int64) ([]Session, error)
+	Sessions(ctx context.Context, user UserID, now int64) ([]Login, error)
 	// EndSession deletes a session of the user; ErrNotFound if it has none such.
 	EndSession(ctx context.Context, user UserID, id SessionID) error
 	// LiveSessions tells which of the sessions still stand at that time.

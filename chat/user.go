@@ -42,8 +42,9 @@ type TokenHash [sha256.Size]byte
 // HashToken hashes a token for the store.
 func HashToken(token string) TokenHash { return sha256.Sum256([]byte(token)) }
 
-// Session is one place where a user is signed in.
-type Session struct {
+// Login is one place where a user is signed in: what the REST API calls a session.
+// (In this package a Session is one connected client.)
+type Login struct {
 	ID        SessionID
 	User      UserID
 	CreatedAt int64 // microseconds since 1970
@@ -53,10 +54,10 @@ type Session struct {
 }
 
 // Ended tells whether the session is over at that time.
-func (s Session) Ended(now time.Time) bool { return now.UnixMicro() >= s.ExpiresAt }
+func (s Login) Ended(now time.Time) bool { return now.UnixMicro() >= s.ExpiresAt }
 
 // Identity is who makes a call: the user and the session that proves it.
 type Identity struct {
 	User    User
-	Session Session
+	Session Login
 }

@@ -1,0 +1,264 @@
+package chat
+
+import (
+	"context"
+	"time"
+
+	"hubbub/chat/wire"
+)
+
+// Typing is told at most so often per room, and not remembered for more rooms
+// than a socket can join.
+const typingPeriod = 3 * time.Second
+
+// Handle carries one command out: one method per type. An error is answered by
+// the session.
+func (s *Session) Handle(ctx context.Context, cmd wire.Command) error {
+	switch c := cmd.(type) {
+	case *wire.Join:
+		return s.join(ctx, c)
+	case *wire.Leave:
+		return s.leave(ctx, c)
+	case *wire.Post:
+		return s.ack(ctx, c)(s.rooms.Post(ctx, s.User(), c.Room, Post{
+			ClientID: c.ID, Kind: c.Kind, Text: c.Text, ReplyTo: Seq(c.ReplyTo)}))
+	case *wire.Edit:
+		return s.ack(ctx, c)(s.rooms.Edit(ctx, s.User(), c.Room, Edit{
+			ClientID: c.ID, Seq: Seq(c.Seq), Kind: c.Kind, Text: c.Text}))
+	case *wire.Delete:
+		return s.ack(ctx, c)(s.rooms.Delete(ctx, s.User(), c.Room, Action{ClientID: c.ID, Seq: Seq(c.Seq)}))
+	case *wire.React:
+		return s.ack(ctx, c)(s.rooms.React(ctx, s.User(), c.Room, Action{
+			ClientID: c.ID, Seq: Seq(c.Seq), Emoji: c.Emoji, Removed: c.Remove}))
+	case *wire.Pin:
+		return s.ack(ctx, c)(s.rooms.Pin(ctx, s.User(), c.Room, Action{
+			ClientID: c.ID, Seq: Seq(c.Seq), Removed: c.Remove}))
+	case *wire.Read:
+		return s.read(ctx, c)
+	case *wire.Typing:
+		return s.typing(c)
+	case *wire.History:
+		return s.history(ctx, c)
+	case *wire.Ping:
+		return s.reply(ctx, wire.Pong{ID: c.ID, ServerTime: wire.Micros(s.opts.Now().UnixMicro())})
+	case *wire.Auth:
+		return s.renew(ctx, c)
+	case *wire.Rooms:
+		return s.listRooms(ctx)
+	case *wire.Who:
+		return s.listMembers(ctx, c)
+	case *wire.Quit:
+		return s.over(CloseBye, "bye")
+	default:
+		return Refuse(ErrUnsupported, "this server does not know the command "+cmd.CommandType())
+	}
+}
+
+// ack answers what was stored.
+func (s *Session) ack(ctx context.Context, c wire.Command) func(Sent, error) error {
+	return func(sent Sent, err error) error {
+		if err != nil {
+			return err
+		}
+		at := wire.Micros(sent.At)
+		return s.reply(ctx, wire.Ack{
+			ID: c.CommandID(), Room: string(sent.Room), Seq: uint64(sent.Seq), At: &at, Repeat: sent.Repeat})
+	}
+}
+
+// join streams a room: first it enters the topic, so that nothing passes
+// unseen from here on, then it reads where the log stands, and only then it
+// starts to read from the client's cursor. The events that came meanwhile are
+// in the log above that cursor, so they follow without a hole and without a
+// repeat.
+func (s *Session) join(ctx context.Context, c *wire.Join) error {
+	if old := s.joined[RoomID(c.Room)]; old == nil && len(s.joined) >= wire.MaxJoins {
+		return Refuse(ErrForbidden, "too many rooms on one socket: leave one first")
+	}
+	id := RoomID(c.Room)
+	if !isID(c.Room) {
+		room, err := s.rooms.Find(ctx, s.User().ID, c.Room)
+		if err != nil {
+			return err
+		}
+		id = room.ID
+	}
+	if old := s.joined[id]; old != nil {
+		s.drop(old)
+	}
+	sub, fresh := s.hub.enter(id, s)
+	// Membership is read after entering: a kick that commits later comes through
+	// the topic and ends the stream.
+	room, err := s.rooms.Find(ctx, s.User().ID, string(id))
+	if err == nil && !room.IsMember() {
+		err = errJoinFirst
+	}
+	if err != nil {
+		s.hub.leave(sub)
+		return err
+	}
+	if fresh {
+		sub.topic.opened(room.Head)
+	}
+	cursor, why := startAt(c, room.Head)
+	if why != "" {
+		s.hub.leave(sub)
+		return s.reply(ctx, wire.Reset{
+			ID: c.ID, Room: string(id), Epoch: string(room.Head.Epoch), Head: uint64(room.Head.Seq), Reason: why})
+	}
+	if c.Only {
+		for _, other := range s.joined {
+			s.drop(other)
+		}
+	}
+	s.joined[id] = sub
+	err = s.reply(ctx, wire.Joined{
+		ID: c.ID, Room: string(id), Name: room.Name,
+		Epoch: string(room.Head.Epoch), Head: uint64(room.Head.Seq), From: uint64(cursor)})
+	if err != nil {
+		return err
+	}
+	sub.start(cursor)
+	return nil
+}
+
+// startAt gives the number before the first event that a join asks for, or why
+// the client's cursor is not in this log.
+func startAt(c *wire.Join, head Head) (Seq, string) {
+	switch {
+	case c.Epoch != "" && Epoch(c.Epoch) != head.Epoch:
+		return 0, "the room's log is another one now"
+	case c.Since != nil && Seq(*c.Since) > head.Seq:
+		return 0, "the log does not reach that far"
+	case c.Since != nil:
+		return Seq(*c.Since), ""
+	case Seq(c.Last) >= head.Seq:
+		return 0, ""
+	default:
+		return head.Seq - Seq(c.Last), ""
+	}
+}
+
+func (s *Session) drop(sub *subscription) {
+	s.hub.leave(sub)
+	delete(s.joined, sub.topic.room)
+	delete(s.typed, sub.topic.room)
+}
+
+// isID tells whether ref is an id rather than a public room's name.
+func isID(ref string) bool {
+	return ref != "" && (ref[0] >= 'A' && ref[0] <= 'Z' || ref[0] >= '2' && ref[0] <= '7') && len(ref) == len(NewID())
+}
+
+func (s *Session) leave(ctx context.Context, c *wire.Leave) error {
+	sub := s.here(c.Room)
+	if sub == nil {
+		room, err := s.rooms.Find(ctx, s.User().ID, c.Room)
+		if err != nil {
+			return err
+		}
+		sub = s.joined[room.ID]
+	}
+	room := c.Room
+	if sub != nil {
+		room = string(sub.topic.room)
+		s.drop(sub)
+	}
+	return s.reply(ctx, wire.Left{ID: c.ID, Room: room})
+}
+
+// here gives the subscription of a joined room, by its id.
+func (s *Session) here(ref string) *subscription { return s.joined[RoomID(ref)] }
+
+func (s *Session) read(ctx context.Context, c *wire.Read) error {
+	at, err := s.rooms.MarkRead(ctx, s.User().ID, c.Room, Seq(c.Seq))
+	if err != nil {
+		return err
+	}
+	return s.reply(ctx, wire.Ack{ID: c.ID, Room: c.Room, Seq: uint64(at)})
+}
+
+// typing is told without an answer, if the socket reads the room and did not
+// tell it a moment ago.
+func (s *Session) typing(c *wire.Typing) error {
+	sub := s.here(c.Room)
+	if sub == nil {
+		return Refuse(ErrForbidden, "join the room on this socket first")
+	}
+	now := s.opts.Now()
+	if last, ok := s.typed[sub.topic.room]; ok && now.Sub(last) < typingPeriod {
+		return nil
+	}
+	s.typed[sub.topic.room] = now
+	s.rooms.Typing(s.User(), sub.topic.room)
+	return nil
+}
+
+func (s *Session) history(ctx context.Context, c *wire.History) error {
+	rg := Range{Limit: c.Limit}
+	for _, f := range []struct {
+		from *uint64
+		to   *Seq
+	}{{c.Before, &rg.Before}, {c.After, &rg.After}, {c.Around, &rg.Around}} {
+		if f.from != nil {
+			*f.to = Seq(*f.from)
+		}
+	}
+	if rg.Limit == 0 {
+		rg.Limit = 50
+	}
+	room, page, more, err := s.rooms.History(ctx, s.User().ID, c.Room, rg)
+	if err != nil {
+		return err
+	}
+	items := make([]wire.Message, len(page))
+	for i, m := range page {
+		items[i] = m.Wire(room.ID)
+	}
+	return s.reply(ctx, wire.Page{ID: c.ID, Room: string(room.ID), Items: items, More: more})
+}
+
+// renew goes on with a new sign-in of the same user, before the old one ends.
+func (s *Session) renew(ctx context.Context, c *wire.Auth) error {
+	id, err := s.identify(ctx, c)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	same := id.User.ID == s.id.User.ID
+	if same {
+		s.id = id
+	}
+	s.mu.Unlock()
+	if !same {
+		return Refuse(ErrForbidden, "a socket stays with its user: open a new one")
+	}
+	return s.reply(ctx, wire.Ack{ID: c.ID})
+}
+
+func (s *Session) listRooms(ctx context.Context) error {
+	rooms, err := s.rooms.Mine(ctx, s.User().ID, "", wire.MaxPage)
+	if err != nil {
+		return err
+	}
+	out := make([]wire.Room, len(rooms))
+	for i, r := range rooms {
+		out[i] = r.Wire()
+	}
+	return s.reply(ctx, wire.RoomList{Rooms: out})
+}
+
+func (s *Session) listMembers(ctx context.Context, c *wire.Who) error {
+	if c.Room == "" {
+		return Refuse(ErrBadRequest, "you are in no room yet")
+	}
+	members, err := s.rooms.Members(ctx, s.User().ID, c.Room, "", wire.MaxPage)
+	if err != nil {
+		return err
+	}
+	out := make([]wire.Member, len(members))
+	for i, m := range members {
+		out[i] = m.Wire()
+	}
+	return s.reply(ctx, wire.MemberList{Room: c.Room, Members: out})
+}

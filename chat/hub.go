@@ -1,0 +1,376 @@
+package chat
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/singleflight"
+
+	"hubbub/bus"
+)
+
+const (
+	headPeriod  = time.Second // between two head checks
+	headChunk   = 500         // rooms of one head check's statement
+	fillWorkers = 8           // gaps that are filled at the same time
+	fillRetry   = 250 * time.Millisecond
+	livePeriod  = 30 * time.Second // between two looks whether the sessions still stand
+	recentTotal = 64 << 20         // bytes of recent events per node
+)
+
+func roomTopic(id RoomID) bus.Topic { return bus.Topic("room/" + string(id)) }
+func userTopic(id UserID) bus.Topic { return bus.Topic("user/" + string(id)) }
+
+// LogReader is what the hub reads of the store.
+type LogReader interface {
+	Since(ctx context.Context, room RoomID, after Seq, limit int) (Head, []Event, error)
+	Heads(ctx context.Context, rooms []RoomID) (map[RoomID]Head, error)
+}
+
+// SessionChecker tells which sign-in sessions still stand.
+type SessionChecker interface {
+	LiveSessions(ctx context.Context, ids []SessionID, now int64) (map[SessionID]bool, error)
+}
+
+// Hub is the live half, one per node: the topics that sessions of this node
+// read, and the sessions. The bus calls Deliver and Missed; it owns no
+// goroutine but those of Run.
+type Hub struct {
+	// Static after construction.
+	store    LogReader
+	sessions SessionChecker
+	log      *slog.Logger
+	now      func() time.Time
+	reads    singleflight.Group
+	wake     chan struct{} // never closed; a token: Run has something to do
+
+	parts [bus.Partitions]partition
+
+	mu       sync.Mutex
+	users    map[UserID]map[*Session]struct{} // the running sessions
+	count    int
+	draining bool
+
+	fillMu sync.Mutex
+	fills  map[*topic]time.Time // topics with a gap, and when to read it
+	heads  bool                 // check the heads now
+	asked  map[*topic]bool      // topics whose epoch is in doubt
+
+	keptBytes atomic.Int64
+	counters  hubCounters
+}
+
+// partition holds the topics of one bus partition. Its lock is taken before a
+// topic's, never after.
+type partition struct {
+	mu     sync.RWMutex
+	topics map[RoomID]*topic
+}
+
+type hubCounters struct {
+	delivered, repeats, held, fills, fell, odd, resets atomic.Int64
+}
+
+// HubStats is what the hub counted since the start, and what it holds now.
+type HubStats struct {
+	Delivered, Repeats, Held, Fills, FellBehind, Odd int64
+	Sessions, Topics                                 int
+	RecentBytes                                      int64
+}
+
+// HubOptions are the settings of [NewHub]; the zero value of a field is its default.
+type HubOptions struct {
+	Log *slog.Logger
+	Now func() time.Time
+}
+
+// NewHub makes an empty hub.
+func NewHub(store LogReader, sessions SessionChecker, o HubOptions) *Hub {
+	if o.Log == nil {
+		o.Log = slog.Default()
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	h := &Hub{
+		store: store, sessions: sessions, log: o.Log, now: o.Now, wake: make(chan struct{}, 1),
+		users: make(map[UserID]map[*Session]struct{}),
+		fills: make(map[*topic]time.Time), asked: make(map[*topic]bool),
+	}
+	for i := range h.parts {
+		h.parts[i].topics = make(map[RoomID]*topic)
+	}
+	return h
+}
+
+// Deliver takes an event from the bus. It never blocks.
+func (h *Hub) Deliver(e bus.Event) {
+	kind, id, _ := strings.Cut(string(e.Topic), "/")
+	switch {
+	case kind == "room" && e.Kind == bus.Log:
+		if t := h.topic(RoomID(id)); t != nil {
+			t.deliver(e)
+		}
+	case kind == "room" && e.Kind == bus.Ephemeral:
+		if t := h.topic(RoomID(id)); t != nil {
+			for _, f := range e.Frames {
+				t.ephemeral(f)
+			}
+		}
+	case kind == "user" && e.Kind == bus.Ephemeral:
+		for _, s := range h.of(UserID(id)) {
+			for _, f := range e.Frames {
+				if b := s.codec.Event(f); b != nil {
+					s.queue.pushEphemeral(b)
+				}
+			}
+		}
+	case kind == "user" && e.Kind == bus.Control:
+		h.control(UserID(id), e)
+	default:
+		h.counters.odd.Add(1)
+	}
+}
+
+// Missed says that events of a partition may be lost: the heads are checked now.
+func (h *Hub) Missed(int) {
+	h.fillMu.Lock()
+	h.heads = true
+	h.fillMu.Unlock()
+	signal(h.wake)
+}
+
+// topic finds a topic that somebody on this node reads.
+func (h *Hub) topic(room RoomID) *topic {
+	p := &h.parts[roomTopic(room).Partition()]
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	return p.topics[room]
+}
+
+// enter registers a session with a room's topic: from now on nothing of the log
+// passes this node unseen. fresh says that the topic waits to be told where the
+// log stands ([topic.opened]).
+func (h *Hub) enter(room RoomID, s *Session) (sub *subscription, fresh bool) {
+	p := &h.parts[roomTopic(room).Partition()]
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	t := p.topics[room]
+	if t == nil {
+		t = &topic{
+			room: room, hub: h, early: make(map[Seq][]byte), subs: make(map[*Session]*subscription),
+			recent: recent{total: &h.keptBytes, max: recentTotal},
+		}
+		p.topics[room] = t
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.enterLocked(s), !t.open
+}
+
+// leave takes a session out of a topic, and the topic out of the hub when it
+// was the last one.
+func (h *Hub) leave(sub *subscription) {
+	t := sub.topic
+	p := &h.parts[roomTopic(t.room).Partition()]
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	sub.state = subGone
+	if t.subs[sub.session] == sub {
+		delete(t.subs, sub.session)
+	}
+	if len(t.subs) == 0 && p.topics[t.room] == t {
+		delete(p.topics, t.room)
+		t.recent.clear()
+		h.fillMu.Lock()
+		delete(h.fills, t)
+		delete(h.asked, t)
+		h.fillMu.Unlock()
+	}
+}
+
+// fillLater asks Run to read what a topic misses, once the delay has passed.
+// The caller may hold the topic's lock.
+func (h *Hub) fillLater(t *topic, after time.Duration) {
+	h.fillMu.Lock()
+	_, known := h.fills[t]
+	if !known {
+		h.fills[t] = h.now().Add(after)
+	}
+	h.fillMu.Unlock()
+	if !known {
+		signal(h.wake)
+	}
+}
+
+// askHead asks Run to look up a topic's head, since its epoch is in doubt.
+func (h *Hub) askHead(t *topic) {
+	h.fillMu.Lock()
+	h.asked[t] = true
+	h.fillMu.Unlock()
+	signal(h.wake)
+}
+
+// Run checks heads, fills gaps and ends sessions that no longer stand, until
+// ctx ends.
+func (h *Hub) Run(ctx context.Context) error {
+	var g errgroup.Group
+	g.Go(func() error { return h.watchHeads(ctx) })
+	g.Go(func() error { return h.watchSessions(ctx) })
+	return g.Wait()
+}
+
+func (h *Hub) watchHeads(ctx context.Context) error {
+	var fillers errgroup.Group
+	fillers.SetLimit(fillWorkers)
+	defer fillers.Wait()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	nextCheck := h.now().Add(jitter(headPeriod))
+	failing := false
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-h.wake:
+		case <-timer.C:
+		}
+		now := h.now()
+		due, next, check := h.due(now)
+		for _, t := range due {
+			fillers.Go(func() error {
+				if err := t.fill(ctx); err != nil && ctx.Err() == nil {
+					h.log.Warn("gap not filled yet", "room", t.room, "error", err)
+					h.fillLater(t, fillRetry)
+				}
+				return nil
+			})
+		}
+		if check || !now.Before(nextCheck) {
+			err := h.checkHeads(ctx)
+			if (err != nil) != failing && ctx.Err() == nil {
+				failing = err != nil
+				h.log.Warn("head check", "failing", failing, "error", err)
+			}
+			nextCheck = h.now().Add(jitter(headPeriod))
+		}
+		wait := nextCheck.Sub(h.now())
+		if !next.IsZero() {
+			wait = min(wait, next.Sub(h.now()))
+		}
+		timer.Reset(max(wait, time.Millisecond))
+	}
+}
+
+// due takes the topics whose gap is to be read now; next is when the earliest
+// of the others is.
+func (h *Hub) due(now time.Time) (due []*topic, next time.Time, check bool) {
+	h.fillMu.Lock()
+	defer h.fillMu.Unlock()
+	for t, at := range h.fills {
+		if !at.After(now) {
+			due = append(due, t)
+			delete(h.fills, t)
+		} else if next.IsZero() || at.Before(next) {
+			next = at
+		}
+	}
+	check = h.heads || len(h.asked) > 0
+	h.heads = false
+	clear(h.asked)
+	return due, next, check
+}
+
+// checkHeads compares every topic here with the store. Without it the last
+// event before a silence could stay unseen, when its publisher died between
+// COMMIT and PUBLISH: no later number would reveal the gap.
+func (h *Hub) checkHeads(ctx context.Context) error {
+	var topics []*topic
+	for i := range h.parts {
+		p := &h.parts[i]
+		p.mu.RLock()
+		for _, t := range p.topics {
+			topics = append(topics, t)
+		}
+		p.mu.RUnlock()
+	}
+	var errs []error
+	for len(topics) > 0 {
+		chunk := topics[:min(headChunk, len(topics))]
+		topics = topics[len(chunk):]
+		ids := make([]RoomID, len(chunk))
+		for i, t := range chunk {
+			ids[i] = t.room
+		}
+		heads, err := h.store.Heads(ctx, ids)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		for _, t := range chunk {
+			if head, ok := heads[t.room]; ok {
+				t.observe(head)
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Stats tells what the hub counted and holds.
+func (h *Hub) Stats() HubStats {
+	s := HubStats{
+		Delivered: h.counters.delivered.Load(), Repeats: h.counters.repeats.Load(),
+		Held: h.counters.held.Load(), Fills: h.counters.fills.Load(),
+		FellBehind: h.counters.fell.Load(), Odd: h.counters.odd.Load(),
+		RecentBytes: h.keptBytes.Load(),
+	}
+	for i := range h.parts {
+		p := &h.parts[i]
+		p.mu.RLock()
+		s.Topics += len(p.topics)
+		p.mu.RUnlock()
+	}
+	h.mu.Lock()
+	s.Sessions = h.count
+	h.mu.Unlock()
+	return s
+}
+
+// jitter spreads a period by a fifth either way, so that nodes which started
+// together do not ask together.
+func jitter(d time.Duration) time.Duration {
+	return d*4/5 + rand.N(d*2/5)
+}
+
+// order is what one node tells all others about a user.
+type order struct {
+	// Ended are sessions that stand no longer; nil means all of the user's.
+	Ended []SessionID `json:"ended"`
+}
+
+// EndSessions tells every node that sessions have ended, so that their sockets
+// close with 4401 at once; a node that misses it finds out by itself.
+func (r *Rooms) EndSessions(user UserID, ids []SessionID) {
+	if len(ids) == 0 {
+		return
+	}
+	b, err := json.Marshal(order{Ended: ids})
+	if err == nil {
+		err = r.pub.Publish(bus.Event{
+			Topic: userTopic(user), Kind: bus.Control, Node: r.node, At: r.now().UnixMicro(), Frames: [][]byte{b},
+		})
+	}
+	if err != nil {
+		r.log.Error("publish the end of sessions", "user", user, "error", err)
+	}
+}

@@ -1,0 +1,170 @@
+package chat
+
+import (
+	"context"
+	"encoding/json"
+	"math/rand/v2"
+	"time"
+
+	"hubbub/bus"
+	"hubbub/chat/wire"
+)
+
+// The hub's roster: which sessions run on this node, and how they end.
+
+// Close codes of the protocol; the others are RFC 6455's own.
+const (
+	CloseBye         = 1000
+	CloseGoingAway   = 1001
+	CloseUnsupported = 1003
+	CloseBadText     = 1007
+	ClosePolicy      = 1008
+	CloseTooLarge    = 1009
+	CloseRestart     = 1012
+	CloseBadFrame    = 4400
+	CloseSignIn      = 4401
+	CloseNoProgress  = 4408
+	CloseTooMany     = 4429
+	CloseNotReady    = 4503
+)
+
+// add takes a session into the roster; false means that the node is draining.
+func (h *Hub) add(s *Session) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.draining {
+		return false
+	}
+	user := s.User().ID
+	if h.users[user] == nil {
+		h.users[user] = make(map[*Session]struct{})
+	}
+	h.users[user][s] = struct{}{}
+	h.count++
+	return true
+}
+
+func (h *Hub) remove(s *Session) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	user := s.User().ID
+	if _, ok := h.users[user][s]; !ok {
+		return
+	}
+	delete(h.users[user], s)
+	if len(h.users[user]) == 0 {
+		delete(h.users, user)
+	}
+	h.count--
+}
+
+// of lists the sessions of one user on this node.
+func (h *Hub) of(user UserID) []*Session {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	out := make([]*Session, 0, len(h.users[user]))
+	for s := range h.users[user] {
+		out = append(out, s)
+	}
+	return out
+}
+
+func (h *Hub) all() []*Session {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	out := make([]*Session, 0, h.count)
+	for _, sessions := range h.users {
+		for s := range sessions {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// control carries out what another node (or this one) ordered.
+func (h *Hub) control(user UserID, e bus.Event) {
+	for _, f := range e.Frames {
+		var o order
+		if err := json.Unmarshal(f, &o); err != nil {
+			h.counters.odd.Add(1)
+			continue
+		}
+		for _, s := range h.of(user) {
+			for _, id := range o.Ended {
+				if s.Identity().Session.ID == id {
+					s.End(CloseSignIn, "sign in again")
+				}
+			}
+		}
+	}
+}
+
+// watchSessions ends the sockets of sign-ins that are over: at once when their
+// time is up, and by asking the store for those that ended elsewhere while the
+// bus was not heard.
+func (h *Hub) watchSessions(ctx context.Context) error {
+	ticker := time.NewTicker(jitter(livePeriod))
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+			h.checkSessions(ctx)
+		}
+	}
+}
+
+func (h *Hub) checkSessions(ctx context.Context) {
+	now := h.now()
+	sessions := h.all()
+	for len(sessions) > 0 {
+		chunk := sessions[:min(headChunk, len(sessions))]
+		sessions = sessions[len(chunk):]
+		ids := make([]SessionID, len(chunk))
+		for i, s := range chunk {
+			ids[i] = s.Identity().Session.ID
+		}
+		live, err := h.sessions.LiveSessions(ctx, ids, now.UnixMicro())
+		if err != nil {
+			if ctx.Err() == nil {
+				h.log.Warn("session check", "error", err)
+			}
+			return
+		}
+		for i, s := range chunk {
+			if !live[ids[i]] && s.Identity().Session.ID == ids[i] {
+				s.End(CloseSignIn, "sign in again")
+			}
+		}
+	}
+}
+
+// Drain refuses new sessions, tells every client to come back after a delay of
+// its own within spread, closes the sockets with 1012, and waits until they are
+// gone or ctx ends.
+func (h *Hub) Drain(ctx context.Context, spread time.Duration) {
+	h.mu.Lock()
+	h.draining = true
+	h.mu.Unlock()
+	for _, s := range h.all() {
+		delay := rand.N(max(spread, time.Millisecond))
+		s.push(wire.Reconnect{AfterMS: delay.Milliseconds(), Reason: "restart"})
+		s.End(CloseRestart, "restart")
+	}
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		if len(h.all()) == 0 {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			for _, s := range h.all() {
+				s.cut()
+			}
+			return
+		case <-tick.C:
+		}
+	}
+}

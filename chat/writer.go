@@ -1,0 +1,101 @@
+package chat
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"hubbub/chat/wire"
+)
+
+// retryRead is how long a session waits that could not read on.
+const retryRead = 500 * time.Millisecond
+
+// write is the session's writer: it sends what is queued, reads on for the
+// subscriptions that are behind once the queue is empty, pings, and says
+// good-bye. It ends when the queue is closed or the session ended.
+func (s *Session) write(ctx context.Context) error {
+	beat := time.NewTimer(jitter(s.opts.Heartbeat))
+	defer beat.Stop()
+	var buf [][]byte
+	for {
+		frames, behind, end := s.queue.take(buf)
+		buf = frames
+		switch {
+		case len(frames) > 0:
+			if err := s.send(frames); err != nil {
+				return err
+			}
+			continue
+		case end != nil:
+			return s.bye(end)
+		case behind != nil:
+			if err := s.readOn(ctx, behind); err != nil {
+				return err
+			}
+			continue
+		}
+		select {
+		case <-s.queue.wake:
+		case <-beat.C:
+			if err := s.beat(); err != nil {
+				return err
+			}
+			beat.Reset(jitter(s.opts.Heartbeat))
+		case <-s.queue.gone:
+			return errGone
+		}
+	}
+}
+
+// send writes frames; when that fails the connection is useless and the reader
+// has to notice.
+func (s *Session) send(frames [][]byte) error {
+	err := s.conn.Write(frames)
+	clear(frames)
+	if err != nil {
+		s.queue.close()
+		s.conn.CloseNow()
+	}
+	return err
+}
+
+// bye says good-bye and frees the reader.
+func (s *Session) bye(end *closing) error {
+	err := s.conn.Close(end.code, end.reason)
+	s.queue.close()
+	return errors.Join(err, s.conn.CloseNow())
+}
+
+// readOn writes the next events of a subscription that is behind.
+func (s *Session) readOn(ctx context.Context, sub *subscription) error {
+	frames, more, err := sub.next(ctx)
+	if err != nil {
+		if ctx.Err() != nil {
+			return errGone
+		}
+		s.opts.Log.Warn("reading on", "room", sub.topic.room, "error", err)
+		time.AfterFunc(retryRead, func() { s.queue.fallBehind(sub) })
+		return nil
+	}
+	if more {
+		s.queue.fallBehind(sub)
+	}
+	if len(frames) == 0 {
+		return nil
+	}
+	return s.conn.Write(frames)
+}
+
+// beat pings the peer, or ends it when it was silent for too long.
+func (s *Session) beat() error {
+	now := s.opts.Now()
+	if now.Sub(s.conn.Heard()) > s.opts.Silence {
+		s.queue.close()
+		return errors.Join(errGone, s.conn.CloseNow())
+	}
+	if b := s.codec.Frame(wire.Beat{ServerTime: wire.Micros(now.UnixMicro())}); b != nil {
+		s.queue.pushEphemeral(b)
+	}
+	return s.conn.Ping()
+}
