@@ -1,0 +1,46 @@
+// Command hubbub runs one node of the chat: README.md says how to start it,
+// node.go what it is made of.
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// After the first signal the default is back: a second one ends the process.
+	context.AfterFunc(ctx, stop)
+	if err := run(ctx, os.Args[1:], os.Environ(), os.Stdout, os.Stderr); err != nil {
+		fmt.Fprintln(os.Stderr, "hubbub:", err)
+		os.Exit(1)
+	}
+}
+
+// run does what the command line asks for, until ctx ends.
+func run(ctx context.Context, args, environ []string, out, logOut io.Writer) error {
+	cfg, err := ParseConfig(args, environ, out)
+	if err != nil {
+		return err
+	}
+	switch cfg.Mode {
+	case ModeDone:
+		return nil
+	case ModeHealthcheck:
+		return healthcheck(ctx, cfg.HealthURL)
+	}
+	log := newLogger(cfg, logOut)
+	for _, note := range cfg.Notes() {
+		log.Warn(note)
+	}
+	n, err := newNode(ctx, cfg, log)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(logOut, "hubbub %s: open http://%s\n", buildVersion(), n.Addr())
+	return n.Run(ctx)
+}

@@ -1,0 +1,267 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
+
+	"hubbub/bus"
+	"hubbub/chat"
+	"hubbub/chat/chatstore"
+	"hubbub/internal/sqldb"
+	"hubbub/mw"
+	"hubbub/web"
+)
+
+// node is one process of a deployment: all of its wiring as straight lines.
+// This file is the only place where long-lived goroutines start, and Run is the
+// order in which they stop.
+type node struct {
+	cfg Config
+	log *slog.Logger
+
+	pools    *pools
+	bus      nodeBus
+	hub      *chat.Hub
+	rooms    *chat.Rooms
+	accounts *chat.Accounts
+	sockets  *web.Sockets
+	server   *web.Server
+
+	public, admin net.Listener
+}
+
+// nodeBus is what a node needs of either bus.
+type nodeBus interface {
+	chat.Publisher
+	Run(ctx context.Context) error
+	Healthy() bool
+}
+
+// localBus gives the bus of a single process the life of the other one.
+type localBus struct{ *bus.Local }
+
+func (localBus) Run(ctx context.Context) error { <-ctx.Done(); return nil }
+func (localBus) Healthy() bool                 { return true }
+
+// newNode opens and connects everything and starts nothing. The listeners are
+// open when it returns, so that a taken port is told before anything runs.
+func newNode(ctx context.Context, cfg Config, log *slog.Logger) (n *node, err error) {
+	n = &node{cfg: cfg, log: log, pools: newPools(cfg.SQLOpen, log)}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, n.close())
+		}
+	}()
+
+	db, err := n.pools.SQL(cfg.SQL)
+	if err != nil {
+		return nil, fmt.Errorf("--sql: %w", err)
+	}
+	if err := reach(ctx, "the database of --sql", db.String(), db.Ping); err != nil {
+		return nil, err
+	}
+	if err := chatstore.Migrate(ctx, db); err != nil {
+		return nil, fmt.Errorf("bring the database up to date: %w", err)
+	}
+	store := chatstore.New(db, log)
+
+	n.hub = chat.NewHub(store, store, chat.HubOptions{Log: log})
+	if n.bus, err = n.openBus(ctx); err != nil {
+		return nil, err
+	}
+	n.rooms = chat.NewRooms(store, store, n.bus, chat.RoomsOptions{
+		Node: cfg.Node, Log: log, Batches: max(1, cfg.SQLOpen/2)})
+	if err := n.rooms.EnsureGeneral(ctx); err != nil {
+		return nil, err
+	}
+	logins := mw.NewLimiter(cfg.RateLogin)
+	n.accounts = chat.NewAccounts(store, chat.AccountOptions{
+		Guests: cfg.Guests, Ended: n.rooms.EndSessions, Log: log,
+		LoginLimit: func(key string) (bool, time.Duration) { return logins.Allow(key, time.Now()) },
+	})
+
+	origins, err := mw.ParseOrigins(cfg.Origins, cfg.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("--origins: %w", err)
+	}
+	perUser := mw.NewLimiter(cfg.RateUser)
+	registry := prometheus.NewRegistry()
+	panics := newPanics(registry)
+	n.sockets = web.NewSockets(web.SocketOptions{
+		Hub: n.hub, Rooms: n.rooms, Accounts: n.accounts, Origins: origins, Log: log,
+		Max: cfg.MaxSockets, RateSession: cfg.RateSession, PerUser: perUser, Panicked: panics.Inc,
+		Session: chat.SessionOptions{
+			Node: cfg.Node, Log: log, Degraded: func() bool { return !n.bus.Healthy() }},
+	})
+	n.server, err = web.New(web.Options{
+		Rooms: n.rooms, Accounts: n.accounts, Sockets: n.sockets,
+		Node: cfg.Node, Version: buildVersion(), Log: log, Registry: registry,
+		Origins: origins, Proxies: cfg.Proxies,
+		PerAddress: mw.NewLimiter(cfg.RateAddress), PerUser: perUser,
+		Ready: func(ctx context.Context) []web.Part { return n.ready(ctx, db) },
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := registerNode(registry, n, db); err != nil {
+		return nil, fmt.Errorf("register metrics: %w", err)
+	}
+
+	if n.public, err = net.Listen("tcp", cfg.Listen); err != nil {
+		return nil, fmt.Errorf("--listen: %w", err)
+	}
+	if cfg.Admin != "" {
+		if n.admin, err = net.Listen("tcp", cfg.Admin); err != nil {
+			return nil, fmt.Errorf("--admin: %w (several nodes on one machine need one each, or off)", err)
+		}
+	}
+	return n, nil
+}
+
+// openBus gives the bus that the settings ask for.
+func (n *node) openBus(ctx context.Context) (nodeBus, error) {
+	if len(n.cfg.Redis) == 0 {
+		return localBus{bus.NewLocal(n.hub)}, nil
+	}
+	address := n.cfg.Redis[0]
+	client, err := n.pools.Redis(address)
+	if err != nil {
+		return nil, fmt.Errorf("--redis: %w", err)
+	}
+	ping := func(ctx context.Context) error { return client.Ping(ctx).Err() }
+	if err := reach(ctx, "the Redis of --redis", hostOf(address), ping); err != nil {
+		return nil, err
+	}
+	return bus.NewRedis(client, n.hub, n.cfg.Node, n.log, bus.Options{})
+}
+
+// hostOf is what may be shown of an address.
+func hostOf(address string) string {
+	u, err := url.Parse(strings.TrimPrefix(address, clusterScheme))
+	if err != nil || u.Host == "" {
+		return "its address"
+	}
+	return u.Host
+}
+
+// Addr is where the node listens.
+func (n *node) Addr() string { return n.public.Addr().String() }
+
+// Run serves until ctx ends, or until a part fails, and then stops in this
+// order: no new clients, the sockets told to come back elsewhere, requests
+// finished, batches finished, the bus flushed, the pools closed.
+func (n *node) Run(ctx context.Context) error {
+	// Each group has a context of its own, because they end one after the other.
+	serving, stopServing := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer stopServing(nil)
+	writing, stopWriting := context.WithCancel(serving)
+	defer stopWriting()
+	carrying, stopCarrying := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopCarrying()
+
+	var parts, carriers errgroup.Group
+	start := func(g *errgroup.Group, ctx context.Context, name string, run func(context.Context) error) {
+		g.Go(func() error {
+			err := run(ctx)
+			if err != nil {
+				err = fmt.Errorf("%s: %w", name, err)
+				stopServing(err)
+			}
+			return err
+		})
+	}
+	start(&carriers, carrying, "bus", n.bus.Run)
+	start(&parts, writing, "rooms", n.rooms.Run)
+	start(&parts, writing, "hub", n.hub.Run)
+	start(&parts, writing, "accounts", n.accounts.Run)
+
+	public := newHTTPServer(n.server.Handler(), n.log)
+	start(&parts, writing, "public listener", func(context.Context) error { return serveHTTP(public, n.public) })
+	var admin *http.Server
+	if n.admin != nil {
+		admin = newHTTPServer(n.server.AdminHandler(), n.log)
+		start(&parts, writing, "private listener", func(context.Context) error { return serveHTTP(admin, n.admin) })
+	}
+	n.log.Info("serving", "node", n.cfg.Node, "address", n.Addr(), "version", buildVersion())
+
+	select {
+	case <-ctx.Done():
+	case <-serving.Done():
+	}
+
+	n.log.Info("stopping", "within", n.cfg.Drain)
+	deadline, cancel := context.WithTimeout(context.WithoutCancel(ctx), n.cfg.Drain)
+	defer cancel()
+	n.server.SetDraining(true)
+	n.sockets.Drain()
+	n.hub.Drain(deadline, n.cfg.Drain/4)
+	err := public.Shutdown(deadline)
+	if err != nil {
+		err = fmt.Errorf("requests did not end in time: %w", errors.Join(err, public.Close()))
+	}
+	n.sockets.Wait()
+	if admin != nil {
+		err = errors.Join(err, admin.Close())
+	}
+	stopWriting()
+	err = errors.Join(err, parts.Wait())
+	stopCarrying()
+	err = errors.Join(err, carriers.Wait(), n.close())
+	n.log.Info("stopped", "node", n.cfg.Node)
+	return err
+}
+
+// close lets go of what newNode opened; the pools come last.
+func (n *node) close() error {
+	var errs []error
+	for _, l := range []net.Listener{n.public, n.admin} {
+		if l != nil {
+			if err := l.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+				errs = append(errs, err)
+			}
+		}
+	}
+	return errors.Join(append(errs, n.pools.Close())...)
+}
+
+// newHTTPServer makes a server whose every wait has a limit. Hijacked sockets
+// have limits of their own.
+func newHTTPServer(h http.Handler, log *slog.Logger) *http.Server {
+	return &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       30 * time.Second,
+		WriteTimeout:      60 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    32 << 10,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+}
+
+func serveHTTP(s *http.Server, l net.Listener) error {
+	if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+// ready looks at what the node depends on. Without the bus it still serves,
+// only later than live, so a silent bus does not take it out of the balancer.
+func (n *node) ready(ctx context.Context, db *sqldb.DB) []web.Part {
+	parts := []web.Part{{Name: "sql", Err: db.Ping(ctx)}}
+	bus := web.Part{Name: "bus", Optional: true}
+	if !n.bus.Healthy() {
+		bus.Err = errors.New("degraded: other nodes are heard by polling only")
+	}
+	return append(parts, bus)
+}

@@ -1,0 +1,125 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"hubbub/internal/sqldb"
+)
+
+// pools holds the connections that the parts of one node share: one SQL pool
+// per database and one Redis client per address, opened on first use. Asking
+// twice gives the same one; whoever needs it receives it as an argument, and
+// nobody else opens any.
+type pools struct {
+	sqlOpen int
+	log     *slog.Logger
+
+	mu    sync.Mutex
+	sql   map[string]func() (*sqldb.DB, error)
+	redis map[string]func() (redis.UniversalClient, error)
+}
+
+func newPools(sqlOpen int, log *slog.Logger) *pools {
+	return &pools{
+		sqlOpen: sqlOpen, log: log,
+		sql:   make(map[string]func() (*sqldb.DB, error)),
+		redis: make(map[string]func() (redis.UniversalClient, error)),
+	}
+}
+
+// SQL gives the pool of the database.
+func (p *pools) SQL(url string) (*sqldb.DB, error) {
+	return once(p, p.sql, url, func() (*sqldb.DB, error) {
+		return sqldb.Open(url, sqldb.Options{MaxOpen: p.sqlOpen, Logger: p.log})
+	})
+}
+
+// Redis gives the client of the address.
+func (p *pools) Redis(url string) (redis.UniversalClient, error) {
+	return once(p, p.redis, url, func() (redis.UniversalClient, error) { return openRedis(url) })
+}
+
+// once remembers how to open each address; sync.OnceValues opens it.
+func once[T any](p *pools, m map[string]func() (T, error), url string, open func() (T, error)) (T, error) {
+	p.mu.Lock()
+	f := m[url]
+	if f == nil {
+		f = sync.OnceValues(open)
+		m[url] = f
+	}
+	p.mu.Unlock()
+	return f()
+}
+
+// Close closes all of them; it comes last in a node's life.
+func (p *pools) Close() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var errs []error
+	for _, open := range p.redis {
+		if c, err := open(); err == nil {
+			errs = append(errs, c.Close())
+		}
+	}
+	for _, open := range p.sql {
+		if db, err := open(); err == nil {
+			errs = append(errs, db.Close())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+const clusterScheme = "redis-cluster://"
+
+// openRedis makes a client; it connects on first use. Every wait has a limit:
+// without ContextTimeoutEnabled a context's deadline would not bound a command.
+func openRedis(url string) (redis.UniversalClient, error) {
+	if rest, ok := strings.CutPrefix(url, clusterScheme); ok {
+		o, err := redis.ParseClusterURL("redis://" + rest)
+		if err != nil {
+			return nil, errors.New("redis: the address cannot be read")
+		}
+		o.ContextTimeoutEnabled = true
+		o.DialTimeout, o.ReadTimeout, o.WriteTimeout = 2*time.Second, 3*time.Second, 3*time.Second
+		return redis.NewClusterClient(o), nil
+	}
+	o, err := redis.ParseURL(url)
+	if err != nil {
+		return nil, errors.New("redis: the address cannot be read")
+	}
+	o.ContextTimeoutEnabled = true
+	o.DialTimeout, o.ReadTimeout, o.WriteTimeout = 2*time.Second, 3*time.Second, 3*time.Second
+	return redis.NewClient(o), nil
+}
+
+// startTime bounds how long a node looks for its servers before it gives up.
+const startTime = 10 * time.Second
+
+// reach makes sure at start that a server answers; an operator reads the error.
+func reach(ctx context.Context, what, where string, ping func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, startTime)
+	defer cancel()
+	if err := ping(ctx); err != nil {
+		return fmt.Errorf("%s at %s does not answer: %w", what, where, withoutDSN(err))
+	}
+	return nil
+}
+
+// withoutDSN keeps what a driver says short; none of those used here puts a
+// password into an error.
+func withoutDSN(err error) error {
+	var op *net.OpError
+	if errors.As(err, &op) {
+		return op
+	}
+	return err
+}
