@@ -1,0 +1,131 @@
+// What there is to know and do about a room, and about oneself: two dialogs.
+
+import { h, icon, fill, avatar } from "./dom.js";
+import { open, field, form, ask, words } from "./dialogs.js";
+import { api } from "./api.js";
+import { theme, setTheme } from "./theme.js";
+import { s } from "./strings.js";
+
+/** roomDetails shows members and what one may do about them. */
+export async function roomDetails(store, room, on) {
+  const list = h("ul.member-list", {});
+  const count = h("h3", {}, s.people(0));
+  const message = h("p.form-message", { role: "alert" });
+  const mayInvite = room.member && !room.direct && (room.kind === "private" || room.moderates);
+  const user = field("user", s.invite, { placeholder: "@", maxLength: 65 }, s.inviteHint);
+  const invite = mayInvite && form({ user }, s.invite, async (v) => {
+    const name = v.user.replace(/^@/, "");
+    if (!name) return user.wrong(s.needName);
+    try {
+      await api.setMember(room.id, name);
+    } catch (err) {
+      if (err.code !== "not_found") throw err;
+      return user.wrong(s.noUser);
+    }
+    user.input.value = "";
+    on.say(s.inviteSent(name));
+    await load();
+  });
+  const dialog = open("sheet", room.mark,
+    room.topic && h("p.dialog-text", { dir: "auto" }, room.topic),
+    invite, h("section", {}, count, message, list),
+    room.member && !room.direct && h("div.dialog-buttons.low", {}, h("button.plain.danger", {
+      type: "button",
+      onclick: async () => {
+        if (!(await ask(s.leaveAsk(room.mark), s.leaveText, s.leave))) return;
+        try {
+          await api.dropMember(room.id, "me");
+          dialog.close();
+          on.left(room);
+        } catch (err) {
+          message.textContent = words(err);
+        }
+      },
+    }, icon("out", 16), s.leave)));
+
+  async function act(work) {
+    message.textContent = "";
+    try {
+      await work();
+      await load();
+    } catch (err) {
+      message.textContent = words(err);
+    }
+  }
+
+  function row(m) {
+    const mine = m.user.id === store.me.id;
+    const known = room.presence.state === "known";
+    const state = !known ? "unknown" : room.presence.online.has(m.user.id) ? "online" : "offline";
+    const text = { online: s.online, offline: s.offline, unknown: s.presenceUnknown }[state];
+    const name = m.user.display_name;
+    const kickable = !mine && !room.direct && (room.role === "owner" || (room.role === "moderator" && m.role !== "owner"));
+    const role = room.role === "owner" && !room.direct
+      ? h("select", { "aria-label": s.roleOf(name), onchange: (e) => act(() => api.setMember(room.id, m.user.id, { role: e.target.value })) },
+        Object.entries(s.roles).map(([value, label]) => h("option", { value, selected: value === m.role }, label)))
+      : m.role !== "member" && h("span.role", {}, s.roles[m.role] || m.role);
+    return h("li", {}, h("span.room-sign", {}, avatar(m.user.id, name, "small"), h("i.presence", { class: state, title: text })),
+      h("span.browse-text", {}, h("b", { dir: "auto" }, mine ? s.youIn(name) : name), h("small", {}, m.user.guest ? s.guestTag : m.user.name ? `@${m.user.name}` : " ")),
+      h("span.unseen", {}, text), role,
+      kickable && h("button.plain", { type: "button", onclick: async () => (await ask(s.kickAsk(name), "", s.kick)) && act(() => api.dropMember(room.id, m.user.id)) }, s.kick));
+  }
+
+  async function load() {
+    try {
+      const members = await api.members(room.id);
+      for (const m of members) room.names.set(m.user.id, m.user.display_name);
+      count.textContent = s.people(members.length);
+      fill(list, members.map(row));
+    } catch (err) {
+      message.textContent = words(err);
+    }
+  }
+  await load();
+}
+
+/** userMenu has the theme, the details of the connection, and the way out. */
+export function userMenu(store, on) {
+  const { me } = store;
+  const now = theme();
+  const themes = h("fieldset.segments", {}, h("legend", {}, s.theme), [["light", s.light], ["dark", s.dark], ["system", s.system]].map(([value, label]) =>
+    h("label", {}, h("input", { type: "radio", name: "theme", value, checked: value === now, onchange: () => setTheme(value) }), h("span", {}, label))));
+  const dialog = open("small menu", me.display_name,
+    h("p.dialog-text", {}, me.guest ? s.guestTag : `@${me.name}`),
+    themes,
+    h("div.menu-list", {},
+      h("button.menu-item", { type: "button", onclick: () => { dialog.close(); debug(store); } }, icon("pulse"), s.debug),
+      h("a.menu-item", { href: "/docs" }, icon("link"), s.apiDocs),
+      h("button.menu-item", { type: "button", onclick: async () => {
+        const unsent = store.outbox.size;
+        const text = [unsent && s.signOutUnsent(unsent), me.guest && s.signOutGuest].filter(Boolean).join(" ");
+        if (text && !(await ask(s.signOutAsk, text, s.signOut))) return;
+        dialog.close();
+        on.signOut();
+      } }, icon("out"), s.signOut)));
+}
+
+/** debug shows what a report needs, with a way to copy it. */
+export function debug(store) {
+  const facts = () => ({
+    page: "1",
+    protocol: store.welcome?.protocol ?? "",
+    node: store.socket.node,
+    user: store.me.id,
+    state: store.connection.state,
+    latency_ms: store.socket.latency ?? "",
+    connected_since: store.socket.opened ? new Date(store.socket.opened).toISOString() : "",
+    rooms: store.rooms.size,
+    unsent: store.outbox.size,
+    open_room: store.open ? `${store.open.id} seq ${store.open.log.cursor}` : "",
+    browser: navigator.userAgent,
+  });
+  const table = h("dl.facts", {});
+  const draw = () => fill(table, Object.entries(facts()).map(([k, v]) => h("div", {}, h("dt", {}, k.replaceAll("_", " ")), h("dd", {}, String(v)))));
+  draw();
+  const timer = setInterval(draw, 2000);
+  const copy = h("button.plain", { type: "button", onclick: async () => {
+    await navigator.clipboard?.writeText(Object.entries(facts()).map(([k, v]) => `${k}: ${v}`).join("\n"));
+    copy.textContent = s.copied;
+  } }, s.copy);
+  open("", s.debug, table, h("div.dialog-buttons", {}, copy)).addEventListener("close", () => clearInterval(timer));
+}

@@ -1,0 +1,78 @@
+// One of my rooms as the page holds it: what the server told, the log, the
+// window of messages, and who is writing.
+
+import { RoomLog } from "./log.js";
+import { Window } from "./window.js";
+import { millis } from "./format.js";
+
+const TYPING_LASTS = 6000;
+
+export class Room {
+  constructor(info, { deliver, fill }) {
+    this.id = info.id;
+    this.window = new Window();
+    this.activity = millis(info.created_at);
+    this.joined = false;
+    this.writers = new Map(); // user id → {name, until}
+    this.names = new Map(); // user id → display name, of whoever was seen
+    this.newAfter = 0; // the "new" line stands after this seq; 0: no line
+    this.presence = { state: "unknown", online: new Set() };
+    this.log = new RoomLog({
+      epoch: info.epoch, cursor: info.head,
+      deliver: (event) => deliver(this, event),
+      fill: (after) => fill(this, after),
+    });
+    this.update(info);
+  }
+
+  /** update takes the server's newer words about the room; events up to its head are in its counts. */
+  update(info) {
+    this.kind = info.kind;
+    this.name = info.name || "";
+    this.topic = info.topic || "";
+    this.role = info.role || "";
+    this.others = info.with || [];
+    this.readSeq = Math.max(this.readSeq || 0, info.read_seq || 0);
+    this.countedTo = info.head;
+    this.unread = this.readSeq >= info.head ? 0 : info.unread || 0;
+    for (const a of this.others) this.names.set(a.id, a.name);
+  }
+
+  get direct() {
+    return this.kind === "direct";
+  }
+
+  get member() {
+    return this.role !== "";
+  }
+
+  get moderates() {
+    return this.role === "owner" || this.role === "moderator";
+  }
+
+  /** title is how people call the room. */
+  get title() {
+    if (!this.direct) return this.name || this.id;
+    return this.others.map((a) => a.name).join(", ") || this.name || "…";
+  }
+
+  /** mark is the title with the sign of its kind. */
+  get mark() {
+    return this.kind === "public" ? `#${this.title}` : this.title;
+  }
+
+  /** ref is what stands in the page's address. */
+  get ref() {
+    return this.kind === "public" && this.name ? this.name : this.id;
+  }
+
+  writes(user, now = Date.now()) {
+    this.writers.set(user.id, { name: user.name, until: now + TYPING_LASTS });
+  }
+
+  /** writing lists the names of who is writing now. */
+  writing(now = Date.now()) {
+    for (const [id, w] of this.writers) if (w.until <= now) this.writers.delete(id);
+    return [...this.writers.values()].map((w) => w.name);
+  }
+}
