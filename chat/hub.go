@@ -76,7 +76,7 @@ type partition struct {
 }
 
 type hubCounters struct {
-	delivered, repeats, held, fills, fell, odd, resets atomic.Int64
+	delivered, repeats, held, fills, fell, odd atomic.Int64
 }
 
 // HubStats is what the hub counted since the start, and what it holds now.

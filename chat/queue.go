@@ -154,13 +154,6 @@ func (q *queue) take(buf [][]byte) (frames [][]byte, behind *subscription, end *
 	return frames, behind, end
 }
 
-// size is how many bytes wait.
-func (q *queue) size() int {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	return q.bytes
-}
-
 // signal leaves a token, if there is none.
 func signal(c chan struct{}) {
 	select {
