@@ -14,7 +14,7 @@ type account struct {
 }
 
 type session struct {
-	chat.Session
+	chat.Login
 	token chat.TokenHash
 }
 
@@ -111,7 +111,7 @@ func (m *Memory) SetPassword(ctx context.Context, id chat.UserID, hash string, k
 }
 
 // CreateSession implements chat.AccountStore.
-func (m *Memory) CreateSession(ctx context.Context, s chat.Session, token chat.TokenHash) error {
+func (m *Memory) CreateSession(ctx context.Context, s chat.Login, token chat.TokenHash) error {
 	if err := m.enter(ctx, "CreateSession"); err != nil {
 		return err
 	}
@@ -139,7 +139,7 @@ func (m *Memory) identity(id chat.SessionID, now int64) (chat.Identity, error) {
 		return chat.Identity{}, chat.ErrUnauthenticated
 	}
 	s := m.session[id]
-	return chat.Identity{User: m.users[s.User].User, Session: s.Session}, nil
+	return chat.Identity{User: m.users[s.User].User, Session: s.Login}, nil
 }
 
 func (m *Memory) live(id chat.SessionID, now int64) bool {
@@ -148,18 +148,18 @@ func (m *Memory) live(id chat.SessionID, now int64) bool {
 }
 
 // Sessions implements chat.AccountStore.
-func (m *Memory) Sessions(ctx context.Context, user chat.UserID, now int64) ([]chat.Session, error) {
+func (m *Memory) Sessions(ctx context.Context, user chat.UserID, now int64) ([]chat.Login, error) {
 	if err := m.enter(ctx, "Sessions"); err != nil {
 		return nil, err
 	}
 	defer m.mu.Unlock()
-	var out []chat.Session
+	var out []chat.Login
 	for _, s := range m.session {
 		if s.User == user && s.ExpiresAt > now {
-			out = append(out, s.Session)
+			out = append(out, s.Login)
 		}
 	}
-	slices.SortFunc(out, func(a, b chat.Session) int {
+	slices.SortFunc(out, func(a, b chat.Login) int {
 		return cmp.Or(cmp.Compare(b.CreatedAt, a.CreatedAt), cmp.Compare(b.ID, a.ID))
 	})
 	return out, nil

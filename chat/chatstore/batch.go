@@ -1,0 +1,246 @@
+package chatstore
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"hubbub/chat"
+	"hubbub/chat/wire"
+	"hubbub/internal/sqldb"
+)
+
+// batch is one run of Append, within one transaction.
+type batch struct {
+	tx      *sql.Tx
+	dialect sqldb.Dialect
+	drafts  []chat.Draft
+	lookUp  bool // look all client ids up before anything is stored
+
+	room      chat.RoomID
+	epoch     chat.Epoch
+	is        wire.RoomBody
+	head      chat.Seq // before the batch
+	messageNo uint64   // after what was accepted so far
+
+	roles   map[chat.UserID]chat.Role // as they are after what was accepted so far
+	owners  int                       // -1: not counted yet
+	stored  map[clientKey]row         // what was found, or accepted, by client id
+	targets map[chat.Seq]*target
+	rows    []row // accepted, in order
+	results []chat.Result
+}
+
+type clientKey struct {
+	actor  chat.UserID
+	client string
+}
+
+// row is a row of events.
+type row struct {
+	chat.Event
+	hash      [sha256.Size]byte
+	target    chat.Seq
+	messageNo uint64
+}
+
+// run decides all drafts and stores those that are accepted. An error means
+// that the transaction must be rolled back.
+func (b *batch) run(ctx context.Context, room chat.RoomID) error {
+	b.owners, b.targets = -1, map[chat.Seq]*target{}
+	if err := b.lock(ctx, room); err != nil {
+		return err
+	}
+	if err := b.loadRoles(ctx); err != nil {
+		return err
+	}
+	if err := b.loadStored(ctx); err != nil {
+		return err
+	}
+	b.results = make([]chat.Result, len(b.drafts))
+	b.rows = make([]row, 0, len(b.drafts))
+	for i, d := range b.drafts {
+		var err error
+		if b.results[i], err = b.decide(ctx, d); err != nil {
+			return err
+		}
+	}
+	if len(b.rows) == 0 {
+		return nil
+	}
+	if err := b.erase(ctx); err != nil {
+		return err
+	}
+	if err := insertRows(ctx, b.tx, b.rows); err != nil {
+		return err
+	}
+	if err := b.saveTargets(ctx); err != nil {
+		return err
+	}
+	if _, err := b.tx.ExecContext(ctx, "UPDATE rooms SET last_seq=?, last_message_no=? WHERE id=?",
+		b.next()-1, b.messageNo, b.room); err != nil {
+		return fmt.Errorf("counters: %w", err)
+	}
+	return nil
+}
+
+// lock is the first statement of the transaction: from here on nobody else
+// numbers events in this room or changes its members.
+func (b *batch) lock(ctx context.Context, room chat.RoomID) error {
+	b.room = room
+	err := b.tx.QueryRowContext(ctx, "SELECT epoch, kind, name, topic, last_seq, last_message_no FROM rooms WHERE id=?"+
+		b.dialect.ForUpdate(), room).Scan(&b.epoch, &b.is.Kind, &b.is.Name, &b.is.Topic, &b.head, &b.messageNo)
+	if errors.Is(err, sql.ErrNoRows) {
+		return chat.NoRoom()
+	}
+	if err != nil {
+		return fmt.Errorf("lock the room: %w", err)
+	}
+	return nil
+}
+
+func (b *batch) kind() chat.RoomKind { return chat.RoomKind(b.is.Kind) }
+func (b *batch) next() chat.Seq      { return b.head + 1 + chat.Seq(len(b.rows)) }
+
+// loadRoles reads the roles of all actors, and of the users that are to change.
+func (b *batch) loadRoles(ctx context.Context) error {
+	b.roles = map[chat.UserID]chat.Role{}
+	var ids []chat.UserID
+	want := func(id chat.UserID) {
+		if _, ok := b.roles[id]; !ok {
+			b.roles[id] = ""
+			ids = append(ids, id)
+		}
+	}
+	for _, d := range b.drafts {
+		want(d.Actor.ID)
+		if d.Member != nil {
+			want(d.Member.User.ID)
+		}
+	}
+	for len(ids) > 0 {
+		n := min(len(ids), maxIn)
+		err := each(ctx, b.tx, func(rows *sql.Rows) error {
+			var id chat.UserID
+			var role chat.Role
+			if err := rows.Scan(&id, &role); err != nil {
+				return err
+			}
+			b.roles[id] = role
+			return nil
+		}, "SELECT user_id, role FROM members WHERE room_id=? AND user_id IN ("+marks(n)+")", anys(ids[:n], b.room)...)
+		if err != nil {
+			return fmt.Errorf("members: %w", err)
+		}
+		ids = ids[n:]
+	}
+	return nil
+}
+
+// loadStored looks up the client ids of those drafts that may not be told from
+// new ones otherwise. A repeated message runs into the unique key; a repeated
+// "delete" would be refused before it comes to that.
+func (b *batch) loadStored(ctx context.Context) error {
+	b.stored = map[clientKey]row{}
+	clients := map[chat.UserID][]string{}
+	for _, d := range b.drafts {
+		if b.lookUp || d.Kind != chat.EventMessage {
+			clients[d.Actor.ID] = append(clients[d.Actor.ID], d.ClientID)
+		}
+	}
+	for actor, ids := range clients {
+		if err := b.find(ctx, actor, ids); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// find reads the events of one actor with these client ids.
+func (b *batch) find(ctx context.Context, actor chat.UserID, clients []string) error {
+	for len(clients) > 0 {
+		n := min(len(clients), maxIn)
+		err := each(ctx, b.tx, func(rows *sql.Rows) error {
+			r := row{Event: chat.Event{Room: b.room, Epoch: b.epoch}}
+			if err := r.scan(rows); err != nil {
+				return err
+			}
+			b.stored[clientKey{actor, r.ClientID}] = r
+			return nil
+		}, "SELECT "+rowColumns+" FROM events WHERE room_id=? AND actor_id=? AND client_id IN ("+marks(n)+")",
+			anys(clients[:n], b.room, actor)...)
+		if err != nil {
+			return fmt.Errorf("client ids: %w", err)
+		}
+		clients = clients[n:]
+	}
+	return nil
+}
+
+// decide answers one draft. The error is for the whole batch.
+func (b *batch) decide(ctx context.Context, d chat.Draft) (chat.Result, error) {
+	if result, ok := b.known(d); ok {
+		return result, nil
+	}
+	body, err := b.change(ctx, d)
+	if refusal, ok := errors.AsType[*chat.Error](err); ok {
+		if d.Kind == chat.EventMessage && !b.lookUp {
+			// Perhaps it was accepted once, when the actor was still a member.
+			if err := b.find(ctx, d.Actor.ID, []string{d.ClientID}); err != nil {
+				return chat.Result{}, err
+			}
+			if result, ok := b.known(d); ok {
+				return result, nil
+			}
+		}
+		return chat.Result{Err: refusal}, nil
+	}
+	if err != nil {
+		return chat.Result{}, err
+	}
+	e := chat.Event{
+		Room: b.room, Epoch: b.epoch, Seq: b.next(), Kind: d.Kind,
+		Actor: d.Actor, ClientID: d.ClientID, At: d.At, Body: body,
+	}
+	if d.Kind == chat.EventMessage {
+		b.messageNo++
+	}
+	r := row{Event: e, hash: d.Hash, target: d.Target, messageNo: b.messageNo}
+	b.rows = append(b.rows, r)
+	b.stored[clientKey{d.Actor.ID, d.ClientID}] = r
+	return chat.Result{Event: e}, nil
+}
+
+// known answers a draft whose client id is stored, or stood earlier in the batch.
+func (b *batch) known(d chat.Draft) (chat.Result, bool) {
+	old, ok := b.stored[clientKey{d.Actor.ID, d.ClientID}]
+	switch {
+	case !ok:
+		return chat.Result{}, false
+	case old.hash != d.Hash:
+		return chat.Result{Err: errOtherUse}, true
+	}
+	return chat.Result{Event: old.Event, Repeat: true}, true
+}
+
+// own takes the mark of a repeat from what an earlier run of the same call
+// stored: its COMMIT failed, but was carried out.
+func (b *batch) own(sent *batch) {
+	for i := range b.results {
+		now, then := &b.results[i], sent.results[i]
+		if now.Repeat && then.Err == nil && !then.Repeat && then.Event.Seq == now.Event.Seq {
+			now.Repeat = false
+		}
+	}
+}
+
+// unknown puts err in place of what the batch would have stored.
+func (b *batch) unknown(err error) {
+	for i, r := range b.results {
+		if r.Err == nil && r.Event.Seq > b.head {
+			b.results[i] = chat.Result{Err: err}
+		}
+	}
+}

@@ -1,0 +1,115 @@
+package chatstore
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"strings"
+
+	"hubbub/chat"
+)
+
+// Limits of one INSERT, well below what a server takes in one statement.
+const (
+	maxInsertRows  = 500
+	maxInsertBytes = 4 << 20 // of bodies
+)
+
+// rowColumns are those of events that [row.scan] reads.
+const rowColumns = "seq, kind, actor_id, actor_name, client_id, body_hash, target_seq, message_no, body, at"
+
+// scan reads rowColumns.
+func (r *row) scan(rows *sql.Rows) error {
+	var hash []byte
+	if err := rows.Scan(&r.Seq, &r.Kind, &r.Actor.ID, &r.Actor.Name, &r.ClientID, &hash,
+		&r.target, &r.messageNo, &r.Body, &r.At); err != nil {
+		return err
+	}
+	if len(hash) != len(r.hash) {
+		return fmt.Errorf("event %d has a hash of %d bytes", r.Seq, len(hash))
+	}
+	copy(r.hash[:], hash)
+	return nil
+}
+
+// insertRows stores events, with one statement for as many as go into one.
+func insertRows(ctx context.Context, tx *sql.Tx, rows []row) error {
+	const columns = 11
+	for len(rows) > 0 {
+		n, size := 0, 0
+		for n < len(rows) && n < maxInsertRows && (n == 0 || size+len(rows[n].Body) <= maxInsertBytes) {
+			size += len(rows[n].Body)
+			n++
+		}
+		args := make([]any, 0, n*columns)
+		for i := range rows[:n] {
+			r := &rows[i]
+			args = append(args, r.Room, r.Seq, r.Kind, r.Actor.ID, r.Actor.Name, r.ClientID, r.hash[:],
+				r.target, r.messageNo, string(r.Body), r.At)
+		}
+		query := "INSERT INTO events (room_id, " + rowColumns + ") VALUES " +
+			strings.TrimSuffix(strings.Repeat("("+marks(columns)+"),", n), ",")
+		if _, err := tx.ExecContext(ctx, query, args...); err != nil {
+			return fmt.Errorf("insert %d events: %w", n, err)
+		}
+		rows = rows[n:]
+	}
+	return nil
+}
+
+// Since implements [chat.Store]: one statement, so that head and events are of
+// the same time.
+func (s *Store) Since(ctx context.Context, room chat.RoomID, after chat.Seq, limit int) (chat.Head, []chat.Event, error) {
+	var head chat.Head
+	var events []chat.Event
+	found := false
+	err := s.read(ctx, "since", func(rows *sql.Rows) error {
+		found = true
+		var seq sql.Null[chat.Seq]
+		var at sql.NullInt64
+		var kind, actor, name, client sql.NullString
+		var body []byte
+		if err := rows.Scan(&head.Epoch, &head.Seq, &seq, &kind, &actor, &name, &client, &body, &at); err != nil {
+			return err
+		}
+		if seq.Valid {
+			events = append(events, chat.Event{
+				Room: room, Epoch: head.Epoch, Seq: seq.V, Kind: chat.EventKind(kind.String),
+				Actor:    chat.Actor{ID: chat.UserID(actor.String), Name: name.String},
+				ClientID: client.String, At: at.Int64, Body: body,
+			})
+		}
+		return nil
+	}, "SELECT r.epoch, r.last_seq, e.seq, e.kind, e.actor_id, e.actor_name, e.client_id, e.body, e.at"+
+		" FROM rooms r LEFT JOIN events e ON e.room_id=r.id AND e.seq>? WHERE r.id=? ORDER BY e.seq LIMIT ?",
+		after, room, max(limit, 1))
+	if err != nil {
+		return chat.Head{}, nil, err
+	}
+	if !found {
+		return chat.Head{}, nil, chat.NoRoom()
+	}
+	return head, events[:min(len(events), limit)], nil
+}
+
+// Heads implements [chat.Store].
+func (s *Store) Heads(ctx context.Context, rooms []chat.RoomID) (map[chat.RoomID]chat.Head, error) {
+	heads := make(map[chat.RoomID]chat.Head, len(rooms))
+	for len(rooms) > 0 {
+		n := min(len(rooms), maxIn)
+		err := s.read(ctx, "heads", func(rows *sql.Rows) error {
+			var id chat.RoomID
+			var head chat.Head
+			if err := rows.Scan(&id, &head.Epoch, &head.Seq); err != nil {
+				return err
+			}
+			heads[id] = head
+			return nil
+		}, "SELECT id, epoch, last_seq FROM rooms WHERE id IN ("+marks(n)+")", anys(rooms[:n])...)
+		if err != nil {
+			return nil, err
+		}
+		rooms = rooms[n:]
+	}
+	return heads, nil
+}
