@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"hubbub/internal/testenv"
+
+	"github.com/redis/go-redis/v9"
 )
 
 // counter is a receiver that only counts.
@@ -125,7 +127,7 @@ func TestLinkIsBlackHole(t *testing.T) {
 func TestRunEndsOverABlackHole(t *testing.T) {
 	t.Parallel()
 	p := newProxy(t, testenv.SharedRedis(t).Addr())
-	b, err := NewRedis(open(t, p.addr()), new(recorder), "n0", slog.New(slog.DiscardHandler), Options{Prefix: prefix(t)})
+	b, err := NewRedis([]redis.UniversalClient{open(t, p.addr())}, new(recorder), "n0", slog.New(slog.DiscardHandler), Options{Prefix: prefix(t)})
 	if err != nil {
 		t.Fatal(err)
 	}

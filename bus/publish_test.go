@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"hubbub/internal/testenv"
+
+	"github.com/redis/go-redis/v9"
 )
 
 // After an outage nobody wants to know who was typing during it.
@@ -71,7 +73,7 @@ func TestQueueBatches(t *testing.T) {
 func TestQueueIsBounded(t *testing.T) {
 	client := open(t, testenv.SharedRedis(t).Addr())
 	r := new(recorder)
-	b, err := NewRedis(client, r, "n0", slog.New(slog.DiscardHandler), Options{Prefix: prefix(t), QueueEvents: 100})
+	b, err := NewRedis([]redis.UniversalClient{client}, r, "n0", slog.New(slog.DiscardHandler), Options{Prefix: prefix(t), QueueEvents: 100})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,7 +108,7 @@ func TestRunFlushes(t *testing.T) {
 	client := open(t, testenv.SharedRedis(t).Addr())
 	r := new(recorder)
 	node(t, client, r, "listener", Options{Prefix: prefix(t)})
-	b, err := NewRedis(client, new(recorder), "leaver", slog.New(slog.DiscardHandler), Options{Prefix: prefix(t)})
+	b, err := NewRedis([]redis.UniversalClient{client}, new(recorder), "leaver", slog.New(slog.DiscardHandler), Options{Prefix: prefix(t)})
 	if err != nil {
 		t.Fatal(err)
 	}

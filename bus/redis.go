@@ -66,6 +66,8 @@ func (o Options) withDefaults() (Options, error) {
 //   - A standalone Redis is one link: PUBLISH, and one connection that
 //     subscribes to all channels. Subscriptions are nearly free there, 64
 //     connections per node would not be.
+//   - Several independent Redis are a link each, and the partitions are spread
+//     over them. Every node names the same servers in the same order.
 //   - A Redis Cluster is one link per partition: SPUBLISH, since PUBLISH would
 //     copy each event to every server; one connection per channel, since
 //     go-redis sends all of a connection's channels to the server of the first
@@ -74,13 +76,12 @@ func (o Options) withDefaults() (Options, error) {
 //
 // Methods may be called from anywhere.
 type Redis struct {
-	client   redis.UniversalClient
-	cluster  *redis.ClusterClient // the same client, if it is one
+	cluster  *redis.ClusterClient // the client, if it is one
 	receiver Receiver
 	node     string
 	options  Options
 
-	links    []*link // one, or one per partition
+	links    []*link // one per server, or one per partition of a cluster
 	status   *status
 	counters counters
 }
@@ -88,6 +89,7 @@ type Redis struct {
 // link carries some partitions between this node and one Redis server.
 type link struct {
 	*Redis
+	client     redis.UniversalClient
 	names      map[int]string // partition to channel
 	partitions map[string]int // channel to partition
 	canary     string         // this node's own channel
@@ -96,12 +98,12 @@ type link struct {
 	health     *health
 }
 
-// NewRedis makes the bus of the node on the process's pool, which the caller
-// opens and closes: a [redis.Client] or a [redis.ClusterClient], opened with
-// ContextTimeoutEnabled, without which no time limit would hold. Events are
+// NewRedis makes the bus of the node on the process's pools, which the caller
+// opens and closes: one or several [redis.Client], or one [redis.ClusterClient],
+// opened with ContextTimeoutEnabled, without which no time limit would hold. Events are
 // given to r. The log gets a line when the state of the bus changes, none per
 // event. Nothing runs before [Redis.Run].
-func NewRedis(client redis.UniversalClient, r Receiver, node string, log *slog.Logger, o Options) (*Redis, error) {
+func NewRedis(clients []redis.UniversalClient, r Receiver, node string, log *slog.Logger, o Options) (*Redis, error) {
 	o, err := o.withDefaults()
 	if err != nil {
 		return nil, err
@@ -109,21 +111,28 @@ func NewRedis(client redis.UniversalClient, r Receiver, node string, log *slog.L
 	if node == "" || len(node) > MaxName {
 		return nil, fmt.Errorf("bus: node name of %d bytes, want 1 to %d", len(node), MaxName)
 	}
-	b := &Redis{client: client, receiver: r, node: node, options: o}
-	var limited bool
-	switch c := client.(type) {
-	case *redis.Client:
-		b.links = make([]*link, 1)
-		limited = c.Options().ContextTimeoutEnabled
-	case *redis.ClusterClient:
-		b.cluster = c
-		b.links = make([]*link, Partitions)
-		limited = c.Options().ContextTimeoutEnabled
-	default:
-		return nil, fmt.Errorf("bus: cannot publish over a %T", client)
+	if len(clients) == 0 || len(clients) > Partitions {
+		return nil, fmt.Errorf("bus: %d Redis clients, want 1 to %d", len(clients), Partitions)
 	}
-	if !limited {
-		return nil, errors.New("bus: the Redis client needs ContextTimeoutEnabled")
+	b := &Redis{receiver: r, node: node, options: o, links: make([]*link, len(clients))}
+	for _, client := range clients {
+		var limited bool
+		switch c := client.(type) {
+		case *redis.Client:
+			limited = c.Options().ContextTimeoutEnabled
+		case *redis.ClusterClient:
+			if len(clients) > 1 {
+				return nil, errors.New("bus: a Redis Cluster goes alone")
+			}
+			b.cluster = c
+			b.links = make([]*link, Partitions)
+			limited = c.Options().ContextTimeoutEnabled
+		default:
+			return nil, fmt.Errorf("bus: cannot publish over a %T", client)
+		}
+		if !limited {
+			return nil, errors.New("bus: the Redis client needs ContextTimeoutEnabled")
+		}
 	}
 	b.status = newStatus(log, len(b.links))
 	// Nodes that were given the same name must not hear one another's canaries.
@@ -131,6 +140,7 @@ func NewRedis(client redis.UniversalClient, r Receiver, node string, log *slog.L
 	for i := range b.links {
 		l := &link{
 			Redis:      b,
+			client:     clients[i%len(clients)],
 			names:      make(map[int]string),
 			partitions: make(map[string]int),
 			canary:     o.Prefix + "canary:" + node + ":" + life,

@@ -79,7 +79,7 @@ func run(t testing.TB, b *Redis) (stop func()) {
 func node(t testing.TB, client redis.UniversalClient, r Receiver, name string, o Options) (*Redis, *logLines) {
 	t.Helper()
 	log := new(logLines)
-	b, err := NewRedis(client, r, name, slog.New(slog.NewTextHandler(log, nil)), o)
+	b, err := NewRedis([]redis.UniversalClient{client}, r, name, slog.New(slog.NewTextHandler(log, nil)), o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -97,6 +97,25 @@ func TestRedis(t *testing.T) {
 		var buses []publisher
 		for i, r := range receivers {
 			b, _ := node(t, open(t, server.Addr()), r, fmt.Sprint("n", i), Options{Prefix: prefix(t)})
+			buses = append(buses, b)
+		}
+		return buses
+	})
+}
+
+func TestSeveralRedis(t *testing.T) {
+	t.Parallel()
+	servers := []*testenv.RedisServer{testenv.SharedRedis(t), testenv.Redis(t)}
+	testBus(t, func(t *testing.T, receivers ...Receiver) []publisher {
+		var buses []publisher
+		for i, r := range receivers {
+			clients := []redis.UniversalClient{open(t, servers[0].Addr()), open(t, servers[1].Addr())}
+			b, err := NewRedis(clients, r, fmt.Sprint("n", i), slog.New(slog.DiscardHandler), Options{Prefix: prefix(t)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			run(t, b)
+			eventually(t, "both servers are heard", b.Healthy)
 			buses = append(buses, b)
 		}
 		return buses
@@ -174,12 +193,12 @@ func TestNewRedisRefuses(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			if _, err := NewRedis(tt.client, new(recorder), tt.node, slog.New(slog.DiscardHandler), tt.o); err == nil {
+			if _, err := NewRedis([]redis.UniversalClient{tt.client}, new(recorder), tt.node, slog.New(slog.DiscardHandler), tt.o); err == nil {
 				t.Error("accepted")
 			}
 		})
 	}
-	if _, err := NewRedis(good, new(recorder), "n", slog.New(slog.DiscardHandler), Options{}); err != nil {
+	if _, err := NewRedis([]redis.UniversalClient{good}, new(recorder), "n", slog.New(slog.DiscardHandler), Options{}); err != nil {
 		t.Errorf("the defaults: %v", err)
 	}
 }

@@ -39,6 +39,11 @@ func (s *Session) Handle(ctx context.Context, cmd wire.Command) error {
 		return s.typing(c)
 	case *wire.History:
 		return s.history(ctx, c)
+	case *wire.Presence:
+		if s.opts.Presence == nil {
+			return Refuse(ErrUnsupported, "this server does not tell who is online")
+		}
+		return s.watchRooms(ctx, c)
 	case *wire.Ping:
 		return s.reply(ctx, wire.Pong{ID: c.ID, ServerTime: wire.Micros(s.opts.Now().UnixMicro())})
 	case *wire.Auth:

@@ -81,6 +81,17 @@ func (h *Hub) all() []*Session {
 	return out
 }
 
+// online lists the users who have a session on this node.
+func (h *Hub) online() map[UserID]bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	out := make(map[UserID]bool, len(h.users))
+	for u := range h.users {
+		out[u] = true
+	}
+	return out
+}
+
 // control carries out what another node (or this one) ordered.
 func (h *Hub) control(user UserID, e bus.Event) {
 	for _, f := range e.Frames {

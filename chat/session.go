@@ -55,6 +55,8 @@ type SessionOptions struct {
 	Now         func() time.Time
 	// Degraded tells whether the node hears the others only late.
 	Degraded func() bool
+	// Presence tells who is online; nil: the command is not supported.
+	Presence *Presence
 	// Wrap puts links around the handling of a command; nil for none.
 	Wrap func(Handler) Handler
 }
@@ -167,7 +169,10 @@ func (s *Session) serve(ctx context.Context) error {
 	if !s.hub.add(s) {
 		return s.over(CloseRestart, "restart")
 	}
-	defer func() { s.hub.remove(s) }()
+	defer s.hub.remove(s)
+	if s.opts.Presence != nil {
+		defer s.opts.Presence.unwatch(s)
+	}
 	if err := s.welcome(ctx); err != nil {
 		return err
 	}

@@ -40,6 +40,9 @@ type (
 		Since *uint64 `json:"since,omitempty"`
 		Epoch string  `json:"epoch,omitempty"`
 		Last  int     `json:"last,omitempty"`
+		// Only leaves all other rooms of the socket: the text format reads one
+		// room at a time.
+		Only bool `json:"-"`
 	}
 	// Leave stops the stream; membership stays.
 	Leave struct {
@@ -111,7 +114,7 @@ type (
 	}
 	// Ping asks for a sign of life and the server's time.
 	Ping struct{ Header }
-	// Line commands of the text format that need the session to answer.
+	// Rooms asks for the user's rooms (text format only).
 	Rooms struct{ Header }
 	// Who asks for the members of the current room (text format only).
 	Who struct {

@@ -28,7 +28,7 @@ const (
 	MaxEmoji       = 32       // bytes of one reaction
 	MaxReactions   = 32       // different reactions on one message
 	MaxEdits       = 500      // edits of one message
-	MaxPresence    = 200      // rooms of one presence command
+	MaxPresence    = 50       // rooms of one presence command
 )
 
 // Kinds of a message's text.

@@ -32,6 +32,7 @@ type node struct {
 	pools    *pools
 	bus      nodeBus
 	hub      *chat.Hub
+	presence *chat.Presence
 	rooms    *chat.Rooms
 	accounts *chat.Accounts
 	sockets  *web.Sockets
@@ -76,9 +77,12 @@ func newNode(ctx context.Context, cfg Config, log *slog.Logger) (n *node, err er
 	store := chatstore.New(db, log)
 
 	n.hub = chat.NewHub(store, store, chat.HubOptions{Log: log})
-	if n.bus, err = n.openBus(ctx); err != nil {
+	leases, err := n.openBus(ctx)
+	if err != nil {
 		return nil, err
 	}
+	// The name of this life of the node: an earlier one may still have a lease.
+	n.presence = chat.NewPresence(n.hub, leases, cfg.Node+"-"+chat.NewID(), log)
 	n.rooms = chat.NewRooms(store, store, n.bus, chat.RoomsOptions{
 		Node: cfg.Node, Log: log, Batches: max(1, cfg.SQLOpen/2)})
 	if err := n.rooms.EnsureGeneral(ctx); err != nil {
@@ -101,7 +105,7 @@ func newNode(ctx context.Context, cfg Config, log *slog.Logger) (n *node, err er
 		Hub: n.hub, Rooms: n.rooms, Accounts: n.accounts, Origins: origins, Log: log,
 		Max: cfg.MaxSockets, RateSession: cfg.RateSession, PerUser: perUser, Panicked: panics.Inc,
 		Session: chat.SessionOptions{
-			Node: cfg.Node, Log: log, Degraded: func() bool { return !n.bus.Healthy() }},
+			Node: cfg.Node, Log: log, Presence: n.presence, Degraded: func() bool { return !n.bus.Healthy() }},
 	})
 	n.server, err = web.New(web.Options{
 		Rooms: n.rooms, Accounts: n.accounts, Sockets: n.sockets,
@@ -128,21 +132,32 @@ func newNode(ctx context.Context, cfg Config, log *slog.Logger) (n *node, err er
 	return n, nil
 }
 
-// openBus gives the bus that the settings ask for.
-func (n *node) openBus(ctx context.Context) (nodeBus, error) {
+// openBus opens the bus that the settings ask for, and gives the leases that
+// go with it. With several addresses the partitions are spread over them, and
+// the leases are kept on the first.
+func (n *node) openBus(ctx context.Context) (chat.Leases, error) {
 	if len(n.cfg.Redis) == 0 {
-		return localBus{bus.NewLocal(n.hub)}, nil
+		n.bus = localBus{bus.NewLocal(n.hub)}
+		return chat.NewLocalLeases(), nil
 	}
-	address := n.cfg.Redis[0]
-	client, err := n.pools.Redis(address)
+	var clients []redisClient
+	for _, address := range n.cfg.Redis {
+		client, err := n.pools.Redis(address)
+		if err != nil {
+			return nil, fmt.Errorf("--redis: %w", err)
+		}
+		ping := func(ctx context.Context) error { return client.Ping(ctx).Err() }
+		if err := reach(ctx, "the Redis of --redis", hostOf(address), ping); err != nil {
+			return nil, err
+		}
+		clients = append(clients, client)
+	}
+	redisBus, err := bus.NewRedis(clients, n.hub, n.cfg.Node, n.log, bus.Options{})
 	if err != nil {
 		return nil, fmt.Errorf("--redis: %w", err)
 	}
-	ping := func(ctx context.Context) error { return client.Ping(ctx).Err() }
-	if err := reach(ctx, "the Redis of --redis", hostOf(address), ping); err != nil {
-		return nil, err
-	}
-	return bus.NewRedis(client, n.hub, n.cfg.Node, n.log, bus.Options{})
+	n.bus = redisBus
+	return chatstore.NewLeases(clients[0]), nil
 }
 
 // hostOf is what may be shown of an address.
@@ -183,6 +198,7 @@ func (n *node) Run(ctx context.Context) error {
 	start(&carriers, carrying, "bus", n.bus.Run)
 	start(&parts, writing, "rooms", n.rooms.Run)
 	start(&parts, writing, "hub", n.hub.Run)
+	start(&parts, writing, "presence", n.presence.Run)
 	start(&parts, writing, "accounts", n.accounts.Run)
 
 	public := newHTTPServer(n.server.Handler(), n.log)

@@ -78,6 +78,9 @@ func (p *pools) Close() error {
 	return errors.Join(errs...)
 }
 
+// redisClient names what node.go hands on without knowing the library.
+type redisClient = redis.UniversalClient
+
 const clusterScheme = "redis-cluster://"
 
 // openRedis makes a client; it connects on first use. Every wait has a limit:
