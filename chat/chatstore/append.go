@@ -22,17 +22,14 @@ func (s *Store) Append(ctx context.Context, room chat.RoomID, drafts []chat.Draf
 	var now, sent *batch // the last run; the last one that came to its COMMIT
 	lookUp := false
 	err := s.write(context.WithoutCancel(ctx), "append", func(ctx context.Context, tx *sql.Tx) error {
-		now = &batch{tx: tx, dialect: s.db.Dialect, drafts: drafts, lookUp: lookUp || sent != nil}
+		now = &batch{tx: tx, dialect: s.db.Dialect, drafts: drafts, lookUp: lookUp, sent: sent}
 		err := now.run(ctx, room)
 		if sqldb.IsDuplicate(err) && !now.lookUp {
 			lookUp = true
 			return errAgain
 		}
 		if err == nil {
-			if sent != nil {
-				now.own(sent)
-			}
-			sent = now
+			sent, lookUp = now, true
 		}
 		return err
 	})

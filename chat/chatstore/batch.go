@@ -17,7 +17,8 @@ type batch struct {
 	tx      *sql.Tx
 	dialect sqldb.Dialect
 	drafts  []chat.Draft
-	lookUp  bool // look all client ids up before anything is stored
+	lookUp  bool   // look all client ids up before anything is stored
+	sent    *batch // an earlier run whose COMMIT failed, or nil
 
 	room      chat.RoomID
 	epoch     chat.Epoch
@@ -58,6 +59,10 @@ func (b *batch) run(ctx context.Context, room chat.RoomID) error {
 	}
 	if err := b.loadStored(ctx); err != nil {
 		return err
+	}
+	if b.sent != nil && b.committed(b.sent) {
+		b.results = b.sent.results
+		return nil
 	}
 	b.results = make([]chat.Result, len(b.drafts))
 	b.rows = make([]row, 0, len(b.drafts))
@@ -225,15 +230,15 @@ func (b *batch) known(d chat.Draft) (chat.Result, bool) {
 	return chat.Result{Event: old.Event, Repeat: true}, true
 }
 
-// own takes the mark of a repeat from what an earlier run of the same call
-// stored: its COMMIT failed, but was carried out.
-func (b *batch) own(sent *batch) {
-	for i := range b.results {
-		now, then := &b.results[i], sent.results[i]
-		if now.Repeat && then.Err == nil && !then.Repeat && then.Event.Seq == now.Event.Seq {
-			now.Repeat = false
+// committed tells whether an earlier run of the same call, whose COMMIT failed,
+// was carried out all the same.
+func (b *batch) committed(sent *batch) bool {
+	for _, r := range sent.rows {
+		if b.stored[clientKey{r.Actor.ID, r.ClientID}].Seq != r.Seq {
+			return false
 		}
 	}
+	return true
 }
 
 // unknown puts err in place of what the batch would have stored.

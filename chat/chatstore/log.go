@@ -57,39 +57,35 @@ func insertRows(ctx context.Context, tx *sql.Tx, rows []row) error {
 	return nil
 }
 
-// Since implements [chat.Store]: one statement, so that head and events are of
-// the same time.
+// Since implements [chat.Store]. The head comes first: what was committed since
+// is left out of the events, so the two are of one time. One statement for both
+// makes MariaDB sort the rest of the log before it applies LIMIT.
 func (s *Store) Since(ctx context.Context, room chat.RoomID, after chat.Seq, limit int) (chat.Head, []chat.Event, error) {
-	var head chat.Head
-	var events []chat.Event
-	found := false
-	err := s.read(ctx, "since", func(rows *sql.Rows) error {
-		found = true
-		var seq sql.Null[chat.Seq]
-		var at sql.NullInt64
-		var kind, actor, name, client sql.NullString
-		var body []byte
-		if err := rows.Scan(&head.Epoch, &head.Seq, &seq, &kind, &actor, &name, &client, &body, &at); err != nil {
-			return err
-		}
-		if seq.Valid {
-			events = append(events, chat.Event{
-				Room: room, Epoch: head.Epoch, Seq: seq.V, Kind: chat.EventKind(kind.String),
-				Actor:    chat.Actor{ID: chat.UserID(actor.String), Name: name.String},
-				ClientID: client.String, At: at.Int64, Body: body,
-			})
-		}
-		return nil
-	}, "SELECT r.epoch, r.last_seq, e.seq, e.kind, e.actor_id, e.actor_name, e.client_id, e.body, e.at"+
-		" FROM rooms r LEFT JOIN events e ON e.room_id=r.id AND e.seq>? WHERE r.id=? ORDER BY e.seq LIMIT ?",
-		after, room, max(limit, 1))
+	heads, err := s.Heads(ctx, []chat.RoomID{room})
 	if err != nil {
 		return chat.Head{}, nil, err
 	}
-	if !found {
+	head, ok := heads[room]
+	if !ok {
 		return chat.Head{}, nil, chat.NoRoom()
 	}
-	return head, events[:min(len(events), limit)], nil
+	if after >= head.Seq {
+		return head, nil, nil
+	}
+	var events []chat.Event
+	err = s.read(ctx, "since", func(rows *sql.Rows) error {
+		r := row{Event: chat.Event{Room: room, Epoch: head.Epoch}}
+		if err := r.scan(rows); err != nil {
+			return err
+		}
+		events = append(events, r.Event)
+		return nil
+	}, "SELECT "+rowColumns+" FROM events WHERE room_id=? AND seq>? AND seq<=? ORDER BY seq LIMIT ?",
+		room, after, head.Seq, limit)
+	if err != nil {
+		return chat.Head{}, nil, err
+	}
+	return head, events, nil
 }
 
 // Heads implements [chat.Store].

@@ -62,8 +62,9 @@ func Migrate(ctx context.Context, db *sqldb.DB) error {
 // Store is a [chat.Store] and a [chat.AccountStore]. It has no goroutine and no
 // state of its own; the database belongs to whoever opened it.
 type Store struct {
-	db  *sqldb.DB
-	log *slog.Logger
+	db          *sqldb.DB
+	log         *slog.Logger
+	outcomeTime time.Duration // shorter in tests
 }
 
 var (
@@ -72,7 +73,9 @@ var (
 )
 
 // New makes a store over a database that [Migrate] brought up to date.
-func New(db *sqldb.DB, log *slog.Logger) *Store { return &Store{db: db, log: log} }
+func New(db *sqldb.DB, log *slog.Logger) *Store {
+	return &Store{db: db, log: log, outcomeTime: outcomeTime}
+}
 
 // errAgain makes write run its function again at once.
 var errAgain = errors.New("chatstore: again")
@@ -94,7 +97,7 @@ func (s *Store) write(ctx context.Context, op string, fn func(context.Context, *
 		case isCommit:
 			s.log.WarnContext(ctx, "COMMIT failed, looking its outcome up", "op", op, "error", err)
 			if open == nil {
-				deadline = time.Now().Add(outcomeTime)
+				deadline = time.Now().Add(s.outcomeTime)
 			}
 			open = e
 		case errors.Is(err, errAgain), errors.Is(err, driver.ErrBadConn):
