@@ -46,7 +46,7 @@ export class Actions {
     if (!this.row.isConnected) this.row = [...this.timeline.list.children].find((r) => r.dataset.key === key) || null;
     if (!this.row || !this.timeline.itemOf(this.row) || this.timeline.itemOf(this.row).deleted) return this.#close();
     this.row.classList.add("active");
-    const top = this.row.offsetTop + this.timeline.list.offsetTop - 14;
+    const top = this.row.offsetTop - 16;
     this.el.style.setProperty("--top", `${Math.max(top, this.timeline.scroller.scrollTop + 4)}px`);
   }
 

@@ -87,8 +87,8 @@ export async function roomDetails(store, room, on) {
 export function userMenu(store, on) {
   const { me } = store;
   const now = theme();
-  const themes = h("fieldset.segments", {}, h("legend", {}, s.theme), [["light", s.light], ["dark", s.dark], ["system", s.system]].map(([value, label]) =>
-    h("label", {}, h("input", { type: "radio", name: "theme", value, checked: value === now, onchange: () => setTheme(value) }), h("span", {}, label))));
+  const themes = h("fieldset.theme", {}, h("legend", {}, s.theme), h("div.segments", {}, [["light", s.light], ["dark", s.dark], ["system", s.system]].map(([value, label]) =>
+    h("label", {}, h("input", { type: "radio", name: "theme", value, checked: value === now, onchange: () => setTheme(value) }), h("span", {}, label)))));
   const dialog = open("small menu", me.display_name,
     h("p.dialog-text", {}, me.guest ? s.guestTag : `@${me.name}`),
     themes,

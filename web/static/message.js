@@ -63,7 +63,7 @@ function follows(before, item) {
 function start(room) {
   return h("li.start", {},
     room.direct ? avatar(room.others[0]?.id, room.title, "large") : h("span.start-sign", {}, icon(room.kind === "private" ? "lock" : "hash", 26)),
-    h("h2", { dir: "auto" }, s.roomEmpty(room.mark)),
+    h("h2", { dir: "auto" }, room.direct ? s.directEmpty(room.title) : s.roomEmpty(room.mark)),
     room.topic && h("p.topic", { dir: "auto" }, room.topic),
     h("p", {}, room.direct ? s.directEmptyText : s.roomEmptyText));
 }

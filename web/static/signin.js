@@ -92,7 +92,6 @@ export function signIn(root, { message = "", done }) {
 
   fill(root, h("main.door", {},
     h("div.door-word", {},
-      h("img", { src: "/static/icon.svg", alt: "", width: 56, height: 56 }),
       h("h1", {}, s.app),
       h("p.door-tagline", {}, s.tagline),
       h("p.door-promise", {}, s.promise)),

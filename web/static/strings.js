@@ -49,6 +49,7 @@ export const s = {
   emptyTitle: "Pick a room",
   emptyText: "Choose one on the left, browse what is public, or open one of your own.",
   roomEmpty: (name) => `This is the start of ${name}.`,
+  directEmpty: (name) => `You and ${name}`,
   roomEmptyText: "Say something. Whoever joins later can read it too.",
   directEmptyText: "Only the two of you can see this.",
   roomMissing: "That room does not exist, or you are not in it.",

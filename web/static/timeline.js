@@ -29,7 +29,7 @@ export class Timeline {
     this.scroller = h("div.scroller", { tabIndex: -1, onscroll: () => this.#scrolled(), onmouseleave: () => this.actions.hide() }, this.column);
     this.jump = h("button.jump", { type: "button", hidden: true, onclick: () => this.toNewest() });
     this.el = h("div.stage", {}, this.scroller, this.jump);
-    this.list.addEventListener("mouseover", (e) => this.actions.show(e.target.closest(".message")));
+    this.list.addEventListener("pointerover", (e) => e.pointerType === "mouse" && this.actions.show(e.target.closest(".message")));
     this.list.addEventListener("click", (e) => {
       if (!e.target.closest("a,button")) this.actions.show(e.target.closest(".message"));
     });
