@@ -146,8 +146,9 @@ func fieldError(d *huma.ErrorDetail) wire.FieldError {
 			return wire.FieldError{Field: strings.TrimPrefix(field+"."+name, "."), Detail: "is required"}
 		}
 	}
-	if d.Location == "body" { // it is no JSON for the type, such as 1e308 for an integer
-		return wire.FieldError{Field: "", Detail: "a value is out of range for its field"}
+	if pointer, ok := strings.CutSuffix(d.Message, misfit); ok && d.Location == "body" {
+		field = strings.ReplaceAll(strings.TrimPrefix(pointer, "/"), "/", ".")
+		return wire.FieldError{Field: field, Detail: "is unknown or out of range"}
 	}
 	return wire.FieldError{Field: field, Detail: d.Message}
 }

@@ -22,14 +22,30 @@ import (
 const bodyTime = 10 * time.Second
 
 // jsonFormat is how bodies are read and written. Reading is strict (RFC 7493):
-// names match exactly, duplicates and invalid UTF-8 are refused; unknown names
-// are refused by the schema, which can say which.
+// names match exactly, unknown and duplicate ones are refused, and so is
+// invalid UTF-8.
 func jsonFormat() huma.Format {
 	return huma.Format{
-		Marshal:   huma.DefaultJSONFormat.Marshal,
-		Unmarshal: func(data []byte, v any) error { return json.Unmarshal(data, v) },
+		Marshal: huma.DefaultJSONFormat.Marshal,
+		Unmarshal: func(data []byte, v any) error {
+			err := json.Unmarshal(data, v, json.RejectUnknownMembers(true))
+			var bad *json.SemanticError
+			if errors.As(err, &bad) {
+				return misfitError(bad.JSONPointer)
+			}
+			return err
+		},
 	}
 }
+
+// misfitError is a value that passed the schema but not the Go type, such as
+// 1e308 for an integer, or a name in another case. Huma hands on its text only,
+// from which [fieldError] takes the pointer.
+type misfitError jsontext.Pointer
+
+const misfit = " does not fit"
+
+func (e misfitError) Error() string { return string(e) + misfit }
 
 func unwrap(ctx huma.Context) (*http.Request, http.ResponseWriter) { return humachi.Unwrap(ctx) }
 
@@ -66,6 +82,7 @@ func strictBody(ctx huma.Context, next func(huma.Context)) {
 		refuse("bad_request", err.Error())
 		return
 	}
+	r.Header.Set("Content-Type", "application/json") // huma compares bytes
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	next(ctx)
 }

@@ -1,0 +1,180 @@
+package web_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"hubbub/web"
+)
+
+func TestHeaders(t *testing.T) {
+	s := newSite(t)
+	for _, call := range []string{"GET /", "GET /docs", "GET /static/app.js", "GET /v1/me", "GET /nothing", "GET /healthz", "GET /v1/openapi.json"} {
+		h := s.do("", call, nil).Header
+		csp := h.Get("Content-Security-Policy")
+		for _, want := range []string{"default-src 'none'", "script-src 'self'", "frame-ancestors 'none'", "require-trusted-types-for 'script'"} {
+			if !strings.Contains(csp, want) {
+				t.Errorf("%s: %s is missing in %q", call, want, csp)
+			}
+		}
+		if strings.Contains(csp, "unsafe") || h.Get("X-Content-Type-Options") != "nosniff" ||
+			h.Get("Cross-Origin-Opener-Policy") != "same-origin" || h.Get("Referrer-Policy") == "" ||
+			h.Get("X-Request-Id") == "" || h.Get("Server") != "" {
+			t.Errorf("%s: headers %v", call, h)
+		}
+	}
+	s.do("", "TRACE /v1/me", nil).refused(405, "bad_request")
+}
+
+func TestNotFound(t *testing.T) {
+	s := newSite(t)
+	html := func(r *http.Request) { r.Header.Set("Accept", "text/html,*/*") }
+	if r := s.do("", "GET /nothing", nil, html).want(404); !strings.Contains(r.Body, "<h1>Not found</h1>") {
+		t.Errorf("a person sees %q", r.Body)
+	}
+	for _, call := range []string{"GET /nothing", "GET /static/", "GET /static/nothing.js", "GET /static/../server.go", "GET /static//app.js", "GET /docs/", "GET /app.js"} {
+		s.do("", call, nil).refused(404, "not_found")
+	}
+	s.do("", "GET /v1/nothing", nil, html).refused(404, "not_found")
+	r := s.do("", "PUT /v1/rooms", nil)
+	r.refused(405, "bad_request")
+	if got := strings.Join(r.Header["Allow"], " "); got != "GET POST" {
+		t.Errorf("Allow: %s", got)
+	}
+}
+
+func TestAssets(t *testing.T) {
+	s := newSite(t)
+	for path, ct := range map[string]string{
+		"/": "text/html; charset=utf-8", "/r/tea": "text/html; charset=utf-8", "/r/tea/17": "text/html; charset=utf-8",
+		"/docs": "text/html; charset=utf-8", "/static/app.js": "text/javascript; charset=utf-8",
+	} {
+		r := s.do("", "GET "+path, nil).want(200)
+		etag := r.Header.Get("ETag")
+		if r.Header.Get("Content-Type") != ct || r.Header.Get("Cache-Control") != "no-cache" || etag == "" || r.Body == "" {
+			t.Errorf("%s: %v", path, r.Header)
+		}
+		known := s.do("", "GET "+path, nil, func(r *http.Request) { r.Header.Set("If-None-Match", etag) }).want(304)
+		if known.Body != "" || known.Header.Get("ETag") != etag {
+			t.Errorf("%s: 304 with %v", path, known.Header)
+		}
+		s.do("", "GET "+path, nil, func(r *http.Request) { r.Header.Set("If-None-Match", `"old"`) }).want(200)
+	}
+	if s.do("", "GET /", nil).Header.Get("ETag") == s.do("", "GET /docs", nil).Header.Get("ETag") {
+		t.Error("two pages with one ETag")
+	}
+}
+
+// TestEmbeddedPage holds that the page as it is can be served: every file has a
+// type, and both pages are there.
+func TestEmbeddedPage(t *testing.T) {
+	s := newSite(t, func(o *web.Options) { o.Static = nil })
+	for _, path := range []string{"/", "/docs", "/static/docs.js", "/static/docs.css"} {
+		if r := s.do("", "GET "+path, nil).want(200); len(r.Body) < 100 {
+			t.Errorf("%s is %q", path, r.Body)
+		}
+	}
+}
+
+func TestUnknownAsset(t *testing.T) {
+	var o web.Options
+	newSite(t, func(real *web.Options) { o = *real })
+	o.Static = fstest.MapFS{"virus.exe": {Data: []byte("MZ")}}
+	if _, err := web.New(o); err == nil || !strings.Contains(err.Error(), "virus.exe") {
+		t.Errorf("a file of unknown type: %v", err)
+	}
+}
+
+func TestReady(t *testing.T) {
+	var parts []web.Part
+	s := newSite(t, func(o *web.Options) {
+		o.Ready = func(ctx context.Context) []web.Part {
+			if _, bounded := ctx.Deadline(); !bounded {
+				t.Error("the parts have all the time in the world")
+			}
+			return parts
+		}
+	})
+	type health struct {
+		Status string
+		Parts  []struct{ Name, State string }
+	}
+	anyHost := func(r *http.Request) { r.Host = "10.0.0.7:8080" }
+	parts = []web.Part{{Name: "sql"}, {Name: "bus", Err: errors.New("dial 192.0.2.9"), Optional: true}}
+	r := s.do("", "GET /readyz", nil, anyHost).want(200)
+	if h := as[health](r); h.Status != "ready" || len(h.Parts) != 2 || h.Parts[0].State != "ok" || h.Parts[1].State != "failing" {
+		t.Errorf("with an optional part away: %s", r.Body)
+	}
+	parts[1].Optional = false
+	r = s.do("", "GET /readyz", nil).want(503)
+	if h := as[health](r); h.Status != "not ready" || strings.Contains(r.Body, "192.0.2.9") || !strings.Contains(s.log.String(), "192.0.2.9") {
+		t.Errorf("with a part away: %s", r.Body)
+	}
+	s.do("", "GET /healthz", nil).want(200)
+
+	parts = nil
+	s.web.SetDraining(true)
+	if h := as[health](s.do("", "GET /readyz", nil).want(503)); h.Status != "draining" {
+		t.Errorf("draining: %+v", h)
+	}
+	s.do("", "GET /healthz", nil).want(200)
+	s.web.SetDraining(false)
+	s.do("", "GET /readyz", nil).want(200)
+}
+
+func TestSocketRoute(t *testing.T) {
+	served := 0
+	s := newSite(t, func(o *web.Options) {
+		o.Sockets = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			served++
+			if got := web.Caller(r.Context()).User.Name; got != "ann" {
+				t.Errorf("the socket is of %q", got)
+			}
+			w.WriteHeader(http.StatusNoContent)
+		})
+	})
+	ann := s.signUp("ann")
+	s.do(ann.Token, "GET /v1/socket", nil).want(204)
+	s.web.SetDraining(true)
+	r := s.do(ann.Token, "GET /v1/socket", nil)
+	r.refused(503, "unavailable")
+	if r.Header.Get("Retry-After") == "" || served != 1 {
+		t.Errorf("%d served, Retry-After %q", served, r.Header.Get("Retry-After"))
+	}
+	s.do(ann.Token, "GET /v1/me", nil).want(200) // REST goes on until the listener closes
+}
+
+func TestAdmin(t *testing.T) {
+	s := newSite(t)
+	s.do("", "GET /v1/rooms/tea/messages?limit=3", nil).want(401)
+	ask := func(method, path string) *httptest.ResponseRecorder {
+		w := httptest.NewRecorder()
+		s.web.AdminHandler().ServeHTTP(w, httptest.NewRequest(method, path, nil))
+		return w
+	}
+	body := ask("GET", "/metrics").Body.String()
+	for _, want := range []string{"go_goroutines", "process_", `hubbub_info{node="n1",version="test"} 1`,
+		`hubbub_http_requests_total{method="GET",route="/v1/rooms/{room}/messages",status="401"} 1`} {
+		if !strings.Contains(body, want) {
+			t.Errorf("no %s in the metrics", want)
+		}
+	}
+	if w := ask("GET", "/debug/pprof/goroutine?debug=1"); w.Code != 200 || !strings.Contains(w.Body.String(), "goroutine profile") {
+		t.Errorf("profile: %d", w.Code)
+	}
+	if w := ask("GET", "/debug/pprof/cmdline"); w.Code != 404 {
+		t.Errorf("the command line is shown: %d %q", w.Code, w.Body)
+	}
+	for _, path := range []string{"/metrics", "/debug/pprof/", "/debug/vars"} {
+		s.do("", "GET "+path, nil).want(404)
+	}
+	body = ask("GET", "/metrics").Body.String()
+	if strings.Contains(body, "vars") || !strings.Contains(body, `route="unmatched",status="404"} 3`) {
+		t.Error("paths that are not there have labels of their own")
+	}
+}
