@@ -145,7 +145,7 @@ func errorDetail(f Error) string {
 	var b strings.Builder
 	b.WriteString(f.Detail)
 	for _, e := range f.Errors {
-		if e.Detail != f.Detail {
+		if e.Detail != f.Detail && e.Field+" "+e.Detail != f.Detail {
 			b.WriteString("; " + e.Field + " " + e.Detail)
 		}
 	}
@@ -224,6 +224,9 @@ func (c *textCodec) Event(frame []byte) []byte {
 	case TypeRoom:
 		if e.Name == "" {
 			return nil // a direct room has no name, and its making tells nobody anything
+		}
+		if e.Topic == "" {
+			return line("* the room is called %s", e.Name)
 		}
 		return line("* the room is called %s: %s", e.Name, e.Topic)
 	}
