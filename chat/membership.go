@@ -187,9 +187,12 @@ func (r *Rooms) Find(ctx context.Context, who UserID, ref string) (Room, error) 
 	return r.store.Room(ctx, ref, who)
 }
 
-// member resolves a room that the user is in. An id is taken on trust here,
-// because whoever uses it goes on to ask the store, which knows.
+// member resolves a room that the user is in, or was in a moment ago: whoever
+// calls it goes on to ask the store, which knows.
 func (r *Rooms) member(ctx context.Context, who UserID, ref string) (RoomID, error) {
+	if room, ok := r.admitted.get(who, ref, r.now()); ok {
+		return room, nil
+	}
 	room, err := r.store.Room(ctx, ref, who)
 	if err != nil {
 		return "", err
@@ -197,6 +200,7 @@ func (r *Rooms) member(ctx context.Context, who UserID, ref string) (RoomID, err
 	if !room.IsMember() {
 		return "", errJoinFirst
 	}
+	r.admitted.put(who, ref, room.ID, r.now())
 	return room.ID, nil
 }
 

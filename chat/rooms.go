@@ -39,6 +39,7 @@ type Rooms struct {
 	now   func() time.Time
 
 	appender *appender
+	admitted admission
 }
 
 // RoomsOptions are the settings of [NewRooms]; the zero value of a field is its default.
@@ -176,6 +177,7 @@ func (r *Rooms) send(ctx context.Context, who User, ref string, d Draft) (Sent, 
 	d.Actor = who.Actor()
 	res, err := r.append(ctx, room, d)
 	if err != nil {
+		r.admitted.drop(who.ID, ref)
 		return Sent{}, err
 	}
 	return Sent{Room: room, Seq: res.Event.Seq, At: res.Event.At, Repeat: res.Repeat}, nil
