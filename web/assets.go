@@ -2,6 +2,7 @@ package web
 
 import (
 	"bytes"
+	"compress/gzip"
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
@@ -23,9 +24,24 @@ type assets struct {
 	files map[string]asset
 }
 
+// asset is one file, as it is and, where that is smaller, compressed. Nothing
+// that a user wrote is ever in one, so the length tells nobody a secret.
 type asset struct {
 	contentType, etag string
-	body              []byte
+	body, gzipped     []byte
+}
+
+func newAsset(contentType string, body []byte) asset {
+	sum := sha256.Sum256(body)
+	a := asset{contentType: contentType, body: body, etag: base64.RawURLEncoding.EncodeToString(sum[:12])}
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	_, _ = z.Write(body) // a bytes.Buffer takes everything
+	_ = z.Close()
+	if b.Len() < len(body)*9/10 {
+		a.gzipped = b.Bytes()
+	}
+	return a
 }
 
 // loadAssets reads all files below root whose type it knows; another file is an
@@ -44,7 +60,7 @@ func loadAssets(root fs.FS) (*assets, error) {
 		if err != nil {
 			return err
 		}
-		a.files[name] = asset{contentType: t, etag: etagOf(body), body: body}
+		a.files[name] = newAsset(t, body)
 		return nil
 	})
 	return a, err
@@ -77,11 +93,6 @@ func contentType(name string) string {
 	return ""
 }
 
-func etagOf(body []byte) string {
-	sum := sha256.Sum256(body)
-	return `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`
-}
-
 // file serves one file whatever the path.
 func (a *assets) file(name string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
@@ -105,16 +116,30 @@ func (s *Server) static(w http.ResponseWriter, r *http.Request) {
 }
 
 func (f asset) serve(w http.ResponseWriter, r *http.Request) {
-	h := w.Header()
+	h, body, etag := w.Header(), f.body, f.etag
 	h.Set("Content-Type", f.contentType)
 	h.Set("Cache-Control", "no-cache")
-	h.Set("ETag", f.etag)
-	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(f.body))
+	if f.gzipped != nil {
+		h.Set("Vary", "Accept-Encoding")
+		if acceptsGzip(r.Header.Get("Accept-Encoding")) {
+			h.Set("Content-Encoding", "gzip")
+			body, etag = f.gzipped, etag+"-gzip" // a strong tag is of one encoding
+		}
+	}
+	h.Set("ETag", `"`+etag+`"`)
+	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(body))
 }
 
-// serveBytes serves what was made at start in the same way.
-func serveBytes(w http.ResponseWriter, r *http.Request, contentType string, body []byte) {
-	asset{contentType: contentType, etag: etagOf(body), body: body}.serve(w, r)
+// acceptsGzip looks for gzip with a weight other than 0 (RFC 9110, 12.5.3).
+func acceptsGzip(header string) bool {
+	for part := range strings.SplitSeq(header, ",") {
+		coding, weight, _ := strings.Cut(part, ";")
+		if strings.EqualFold(strings.TrimSpace(coding), "gzip") {
+			q := strings.TrimPrefix(strings.ReplaceAll(weight, " ", ""), "q=")
+			return q == "" || strings.Trim(q, "0.") != ""
+		}
+	}
+	return false
 }
 
 // notFound is a small page for people who followed a wrong link.

@@ -1,8 +1,10 @@
 package web_test
 
 import (
+	"compress/gzip"
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -67,6 +69,41 @@ func TestAssets(t *testing.T) {
 	}
 	if s.do("", "GET /", nil).Header.Get("ETag") == s.do("", "GET /docs", nil).Header.Get("ETag") {
 		t.Error("two pages with one ETag")
+	}
+}
+
+func TestAssetsCompressed(t *testing.T) {
+	text := strings.Repeat("export const answer = 42;\n", 100)
+	s := newSite(t, func(o *web.Options) {
+		o.Static = fstest.MapFS{"big.js": {Data: []byte(text)}, "small.js": {Data: []byte("1;")}}
+	})
+	get := func(path, accept string) reply {
+		return s.do("", "GET "+path, nil, func(r *http.Request) { r.Header.Set("Accept-Encoding", accept) }).want(200)
+	}
+	plain := get("/static/big.js", "br")
+	if plain.Body != text || plain.Header.Get("Content-Encoding") != "" || plain.Header.Get("Vary") != "Accept-Encoding" {
+		t.Errorf("plain: %v", plain.Header)
+	}
+	for _, accept := range []string{"gzip", "br, gzip;q=0.5", "deflate , GZIP"} {
+		r := get("/static/big.js", accept)
+		if r.Header.Get("Content-Encoding") != "gzip" || r.Header.Get("ETag") == plain.Header.Get("ETag") || r.Header.Get("Vary") != "Accept-Encoding" {
+			t.Errorf("%s: %v", accept, r.Header)
+		}
+		z, err := gzip.NewReader(strings.NewReader(r.Body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := io.ReadAll(z); err != nil || string(got) != text {
+			t.Errorf("%s: %d bytes, %v", accept, len(got), err)
+		}
+	}
+	for _, accept := range []string{"gzip;q=0", "gzip; q=0.000", "identity", ""} {
+		if r := get("/static/big.js", accept); r.Body != text {
+			t.Errorf("%q gets %v", accept, r.Header)
+		}
+	}
+	if r := get("/static/small.js", "gzip"); r.Body != "1;" || r.Header.Get("Vary") != "" {
+		t.Errorf("what does not shrink: %v", r.Header)
 	}
 }
 
@@ -176,5 +213,22 @@ func TestAdmin(t *testing.T) {
 	body = ask("GET", "/metrics").Body.String()
 	if strings.Contains(body, "vars") || !strings.Contains(body, `route="unmatched",status="404"} 3`) {
 		t.Error("paths that are not there have labels of their own")
+	}
+}
+
+// gone is a client that hung up before the answer.
+type gone struct{ http.ResponseWriter }
+
+func (gone) Write([]byte) (int, error) { return 0, errors.New("broken pipe") }
+
+func TestClientGone(t *testing.T) {
+	s := newSite(t)
+	ann := s.signUp("ann")
+	r := httptest.NewRequest("GET", "/v1/me", nil)
+	r.Host = "localhost"
+	r.Header.Set("Authorization", "Bearer "+ann.Token)
+	s.handler.ServeHTTP(gone{httptest.NewRecorder()}, r)
+	if log := s.log.String(); strings.Contains(log, "panic") {
+		t.Errorf("a client that hung up is logged as a panic: %s", log)
 	}
 }

@@ -162,5 +162,5 @@ func (a *rest) document() ([]byte, error) {
 }
 
 func (s *Server) openAPI(w http.ResponseWriter, r *http.Request) {
-	serveBytes(w, r, "application/json", s.document)
+	s.document.serve(w, r)
 }

@@ -55,7 +55,7 @@ func (s *Server) routes(m *mw.Metrics) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.document = document
+	s.document = newAsset("application/json", document)
 	r.Get("/v1/openapi.json", s.openAPI)
 
 	// Live.

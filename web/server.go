@@ -56,7 +56,7 @@ type Options struct {
 type Server struct {
 	o        Options
 	assets   *assets
-	document []byte // the OpenAPI document
+	document asset // the OpenAPI document
 	draining atomic.Bool
 	public   http.Handler
 	admin    http.Handler

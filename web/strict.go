@@ -26,7 +26,14 @@ const bodyTime = 10 * time.Second
 // invalid UTF-8.
 func jsonFormat() huma.Format {
 	return huma.Format{
-		Marshal: huma.DefaultJSONFormat.Marshal,
+		Marshal: func(w io.Writer, v any) error {
+			var b bytes.Buffer
+			if err := huma.DefaultJSONFormat.Marshal(&b, v); err != nil {
+				return err
+			}
+			_, _ = w.Write(b.Bytes()) // huma panics over an error, but a client may hang up
+			return nil
+		},
 		Unmarshal: func(data []byte, v any) error {
 			err := json.Unmarshal(data, v, json.RejectUnknownMembers(true))
 			var bad *json.SemanticError
