@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"hubbub/chat"
 	"hubbub/chat/wire"
@@ -41,11 +42,36 @@ func (s *Store) CreateRoom(ctx context.Context, n chat.NewRoom) (chat.Room, []ch
 	if err != nil {
 		return chat.Room{}, nil, err
 	}
-	room, err := s.oneRoom(ctx, s.db.Write, n.Creator.ID, "r.id=?", n.ID)
-	if err != nil {
-		return chat.Room{}, nil, err
+	return newView(n, rows), eventsOf(rows), nil
+}
+
+// newView is a new room as its creator sees it. It is not read back: what was
+// made must not be answered with an error.
+func newView(n chat.NewRoom, rows []row) chat.Room {
+	room := chat.Room{
+		ID: n.ID, Kind: n.Kind, Name: n.Name, Topic: n.Topic,
+		Head: chat.Head{Epoch: n.Epoch, Seq: chat.Seq(len(rows))}, CreatedAt: n.CreatedAt,
 	}
-	return room, eventsOf(rows), nil
+	if n.Creator.ID == "" {
+		return room
+	}
+	room.Role, room.ReadSeq = creatorRole(n.Kind), 2 // the event of the creator
+	if n.Kind == chat.Direct {
+		for _, user := range n.Members {
+			if user.ID != n.Creator.ID && !slices.Contains(room.Others, user) {
+				room.Others = append(room.Others, user)
+			}
+		}
+	}
+	return room
+}
+
+// creatorRole is what the creator becomes.
+func creatorRole(kind chat.RoomKind) chat.Role {
+	if kind == chat.Direct {
+		return chat.Plain
+	}
+	return chat.Owner
 }
 
 // firstRows are the events that a room begins with, and its members.
@@ -75,12 +101,10 @@ func firstRows(n chat.NewRoom) ([]row, [][]any, error) {
 	if err := add(chat.EventRoom, wire.RoomBody{Kind: string(n.Kind), Name: n.Name, Topic: n.Topic}); err != nil {
 		return nil, nil, err
 	}
-	creator := chat.Owner
-	if n.Kind == chat.Direct {
-		creator = chat.Plain
-	}
-	if err := enter(n.Creator, wire.ChangeJoined, creator); err != nil {
-		return nil, nil, err
+	if n.Creator.ID != "" { // else nobody made it, as #general
+		if err := enter(n.Creator, wire.ChangeJoined, creatorRole(n.Kind)); err != nil {
+			return nil, nil, err
+		}
 	}
 	for _, user := range n.Members {
 		if err := enter(user, wire.ChangeInvited, chat.Plain); err != nil {

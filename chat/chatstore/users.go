@@ -40,29 +40,31 @@ func (s *Store) CreateUser(ctx context.Context, u chat.User, hash string) error 
 
 // UserByName implements [chat.AccountStore].
 func (s *Store) UserByName(ctx context.Context, name string) (chat.User, string, error) {
-	return s.user(ctx, "u.name=?", name, func(u chat.User) bool { return u.Name == name })
+	u, hash, err := s.user(ctx, "u.name=?", name)
+	if err == nil && u.Name != name { // MySQL ignores spaces at the end
+		return chat.User{}, "", chat.NoUser()
+	}
+	return u, hash, err
 }
 
 // UserByID implements [chat.AccountStore].
 func (s *Store) UserByID(ctx context.Context, id chat.UserID) (chat.User, string, error) {
-	return s.user(ctx, "u.id=?", id, func(u chat.User) bool { return u.ID == id })
+	if !isID(string(id)) { // MySQL would ignore spaces at the end
+		return chat.User{}, "", chat.NoUser()
+	}
+	return s.user(ctx, "u.id=?", id)
 }
 
-// user finds a user. MySQL ignores spaces at the end when it compares text, so
-// exact has a second look.
-func (s *Store) user(ctx context.Context, where string, arg any, exact func(chat.User) bool) (chat.User, string, error) {
+func (s *Store) user(ctx context.Context, where string, arg any) (chat.User, string, error) {
 	var u chat.User
 	var hash string
 	err := s.read(ctx, "user", func(rows *sql.Rows) error {
 		return rows.Scan(append(userFields(&u), &hash)...)
 	}, "SELECT "+userColumns+", u.password_hash FROM users u WHERE "+where, arg)
-	if err != nil {
-		return chat.User{}, "", err
+	if err == nil && u.ID == "" {
+		err = chat.NoUser()
 	}
-	if u.ID == "" || !exact(u) {
-		return chat.User{}, "", chat.NoUser()
-	}
-	return u, hash, nil
+	return u, hash, err
 }
 
 // SetDisplayName implements [chat.AccountStore].

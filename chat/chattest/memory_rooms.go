@@ -125,7 +125,9 @@ func (m *Memory) CreateRoom(ctx context.Context, n chat.NewRoom) (chat.Room, []c
 	if n.Kind == chat.Direct {
 		first = chat.Plain
 	}
-	enter(n.Creator, wire.ChangeJoined, first)
+	if n.Creator.ID != "" { // else nobody made it, as #general
+		enter(n.Creator, wire.ChangeJoined, first)
+	}
 	for _, other := range n.Members {
 		if r.members[other.ID] == nil {
 			enter(other, wire.ChangeInvited, chat.Plain)

@@ -3,9 +3,11 @@ package chattest
 import (
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"sync"
 
 	"hubbub/chat"
+	"hubbub/chat/wire"
 )
 
 func (w world) append() {
@@ -67,6 +69,23 @@ func (w world) append() {
 		}
 		_, _, err = w.s.Since(w.Context(), chat.RoomID(chat.NewID()), 0, 3)
 		w.is(err, chat.NoRoom())
+	})
+	w.run("many, and large ones", func(w world) {
+		room := w.room(chat.Private, ada)
+		var drafts []chat.Draft
+		for i := range 1100 {
+			text := "small"
+			if i%15 == 0 { // 5 MB in all
+				text = strings.Repeat("🐘", wire.MaxText)
+			}
+			drafts = append(drafts, post(ada, text))
+		}
+		w.do(room, drafts...)
+		for i, e := range w.log(room)[2:] {
+			if string(e.Body) != string(drafts[i].Body) {
+				w.Fatalf("message %d is another", i)
+			}
+		}
 	})
 	w.run("what a batch changes counts for the rest of it", func(w world) {
 		head := w.see(private, ada).Head.Seq

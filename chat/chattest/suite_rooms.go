@@ -75,6 +75,17 @@ func (w world) rooms() {
 		_, _, err = w.s.CreateRoom(w.Context(), second)
 		w.ok(err)
 	})
+	w.run("made by nobody", func(w world) {
+		n := newRoom(chat.Public, chat.Actor{})
+		room, events, err := w.s.CreateRoom(w.Context(), n)
+		w.ok(err)
+		equal(w, "events", len(events), 1)
+		equal(w, "member", room.IsMember(), false)
+		members, err := w.s.Members(w.Context(), n.ID, "", 10)
+		w.ok(err)
+		equal(w, "members", len(members), 0)
+		w.do(n.ID, change(bob, "joined", bob, ""), post(bob, "hello"))
+	})
 	w.run("one of many at a time gets the name", func(w world) {
 		name := freeName()
 		errs := each(8, func(int) error {
@@ -226,6 +237,21 @@ func (w world) lists() {
 			after = page[len(page)-1].User.ID
 		}
 		equal(w, "members", fmt.Sprint(got), fmt.Sprint(want))
+	})
+	w.run("odd cursors and ids", func(w world) {
+		for _, odd := range []string{"é😀", "\xff\xfe", "'", "%", strings.Repeat("x", 10_000)} {
+			_, err := w.s.RoomsOf(w.Context(), chat.UserID(odd), chat.RoomID(odd), 2)
+			w.ok(err)
+			_, err = w.s.PublicRooms(w.Context(), ada.ID, odd, 2)
+			w.ok(err)
+			_, err = w.s.Members(w.Context(), chat.RoomID(mine[0]), chat.UserID(odd), 2)
+			w.ok(err)
+			_, err = w.s.Room(w.Context(), odd, ada.ID)
+			w.is(err, chat.NoRoom())
+			_, _, err = w.s.UserByID(w.Context(), chat.UserID(odd))
+			w.is(err, chat.NoUser())
+			w.is(w.s.EndSession(w.Context(), ada.ID, chat.SessionID(odd)), chat.NoSession())
+		}
 	})
 	w.run("heads", func(w world) {
 		absent := chat.RoomID(chat.NewID())

@@ -1,7 +1,7 @@
 -- +goose Up
 CREATE TABLE IF NOT EXISTS sessions (
-    id         CHAR(26) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
-    user_id    CHAR(26) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+    id         CHAR(26) NOT NULL,
+    user_id    CHAR(26) NOT NULL,
     token_hash BINARY(32) NOT NULL, -- SHA-256; the token itself is nowhere
     created_at BIGINT NOT NULL,
     expires_at BIGINT NOT NULL,

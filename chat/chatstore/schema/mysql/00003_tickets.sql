@@ -1,7 +1,7 @@
 -- +goose Up
 CREATE TABLE IF NOT EXISTS tickets (
     hash       BINARY(32) NOT NULL,
-    session_id CHAR(26) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+    session_id CHAR(26) NOT NULL,
     expires_at BIGINT NOT NULL,
     PRIMARY KEY (hash),
     KEY tickets_expires (expires_at) -- the sweep

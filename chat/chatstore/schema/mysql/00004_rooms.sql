@@ -1,13 +1,13 @@
 -- +goose Up
 -- A room's row is locked by whoever numbers events of that room.
 CREATE TABLE IF NOT EXISTS rooms (
-    id              CHAR(26) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+    id              CHAR(26) NOT NULL,
     kind            VARCHAR(16) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
     name            VARCHAR(128) NOT NULL,
     public_name     VARCHAR(128) NULL, -- the name, of public rooms only
-    direct_key      VARCHAR(128) CHARACTER SET ascii COLLATE ascii_bin NULL, -- the pair, of direct rooms only
+    direct_key      VARCHAR(128) NULL, -- the pair, of direct rooms only
     topic           VARCHAR(1000) NOT NULL,
-    epoch           CHAR(26) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+    epoch           CHAR(26) NOT NULL,
     last_seq        BIGINT NOT NULL, -- number of events
     last_message_no BIGINT NOT NULL, -- number of messages among them
     created_at      BIGINT NOT NULL,

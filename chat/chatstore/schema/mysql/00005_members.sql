@@ -1,7 +1,7 @@
 -- +goose Up
 CREATE TABLE IF NOT EXISTS members (
-    room_id         CHAR(26) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
-    user_id         CHAR(26) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+    room_id         CHAR(26) NOT NULL,
+    user_id         CHAR(26) NOT NULL,
     role            VARCHAR(16) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
     read_seq        BIGINT NOT NULL,
     read_message_no BIGINT NOT NULL, -- message_no of the event read_seq: unread is last_message_no less this

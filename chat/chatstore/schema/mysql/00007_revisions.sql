@@ -1,7 +1,7 @@
 -- +goose Up
 -- What happened to a message since it was posted; most messages have no row.
 CREATE TABLE IF NOT EXISTS revisions (
-    room_id   CHAR(26) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+    room_id   CHAR(26) NOT NULL,
     seq       BIGINT NOT NULL, -- of the message
     kind      VARCHAR(16) CHARACTER SET ascii COLLATE ascii_bin NOT NULL, -- with text, of the last edit
     text      MEDIUMTEXT NOT NULL,
