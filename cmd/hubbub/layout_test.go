@@ -37,10 +37,12 @@ var imports = map[string][]string{
 	"mw":                {},
 	"internal/sqldb":    {},
 	"internal/testenv":  {},
+
+	"internal/testenv/browser": {},
 }
 
 // Packages that only tests may import.
-var testOnly = []string{"chat/chattest", "internal/testenv"}
+var testOnly = []string{"chat/chattest", "internal/testenv", "internal/testenv/browser"}
 
 // libraries says which packages or files may use a library, so that what it is
 // for stays in one place. Tests, and the packages for tests, may use any.

@@ -17,9 +17,9 @@ export async function roomDetails(store, room, on) {
     const name = v.user.replace(/^@/, "");
     if (!name) return user.wrong(s.needName);
     try {
-      await api.setMember(room.id, name);
+      await api.setMember(room.id, `@${name}`);
     } catch (err) {
-      if (err.code !== "not_found") throw err;
+      if (err.code !== "not_found" && err.code !== "invalid") throw err;
       return user.wrong(s.noUser);
     }
     user.input.value = "";

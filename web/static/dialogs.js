@@ -107,12 +107,12 @@ export function newDirect(done) {
     const name = v.members.replace(/^@/, "");
     if (!name) return user.wrong(s.needName);
     try {
-      const room = await api.createRoom({ kind: "direct", members: [name] });
+      const room = await api.createRoom({ kind: "direct", members: [`@${name}`] });
       dialog.close();
       done(room);
     } catch (err) {
-      if (err.code !== "not_found") throw err;
-      user.wrong(s.noUser);
+      if (err.code !== "not_found" && err.code !== "invalid") throw err;
+      user.wrong(err.field("members") || s.noUser);
     }
   }));
 }
