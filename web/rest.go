@@ -50,7 +50,7 @@ func add[I, O any](a *rest, id, route string, status int, who access,
 		OperationID: id, Method: method, Path: path, DefaultStatus: status,
 		Summary: summary, Description: describe(id), Tags: []string{tagOf(path)},
 		Security:        []map[string][]string{},
-		BodyReadTimeout: -1, // strictBody has its own
+		BodyReadTimeout: -1, // takes strictBody's deadline away, which would end the handler's context
 		Responses:       map[string]*huma.Response{},
 	}
 	if who == user {

@@ -94,13 +94,18 @@ func strictBody(ctx huma.Context, next func(huma.Context)) {
 	next(ctx)
 }
 
-// readBody reads it all, within bodyTime.
+// readBody reads it all, within bodyTime. Where it came in time, huma takes the
+// deadline away: see BodyReadTimeout in rest.go.
 func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	// Test recorders have no deadlines; the server has its own limits as well.
 	rc := http.NewResponseController(w)
 	_ = rc.SetReadDeadline(time.Now().Add(bodyTime))
 	body, err := io.ReadAll(r.Body)
-	_ = rc.SetReadDeadline(time.Time{}) // or it would end the handler's context
+	if err != nil {
+		// The deadline stays, or the server would wait for the rest for ever
+		// before it sends our refusal.
+		w.Header().Set("Connection", "close")
+	}
 	return body, err
 }
 
