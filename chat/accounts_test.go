@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -313,10 +314,10 @@ func TestUsers(t *testing.T) {
 func TestAccountsRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, store := accounts(func(o *chat.AccountOptions) { o.SessionTTL = time.Minute })
-		sweeps, fail := 0, errors.New("no connection")
+		var sweeps atomic.Int64
+		fail := errors.New("no connection")
 		store.Hook("Sweep", func(context.Context) error {
-			sweeps++
-			if sweeps == 1 {
+			if sweeps.Add(1) == 1 {
 				return fail
 			}
 			return nil
@@ -326,8 +327,8 @@ func TestAccountsRun(t *testing.T) {
 		go func() { done <- a.Run(ctx) }()
 		who, _ := mustSignUp(t, a, "ada")
 		time.Sleep(5 * time.Minute)
-		if sweeps < 3 || sweeps > 7 {
-			t.Errorf("%d sweeps in five minutes", sweeps)
+		if n := sweeps.Load(); n < 3 || n > 7 {
+			t.Errorf("%d sweeps in five minutes", n)
 		}
 		if err := store.EndSession(ctx, who.User.ID, who.Session.ID); !errors.Is(err, chat.ErrNotFound) {
 			t.Errorf("the expired session is still there: %v", err)

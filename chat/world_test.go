@@ -161,3 +161,26 @@ func join(c *chattest.Client, room chat.Room, more cmd) chattest.Frame {
 func post(c *chattest.Client, room chat.Room, id, text string) {
 	c.Send(cmd{"type": "post", "id": id, "room": string(room.ID), "text": text})
 }
+
+// flakyLeases fail on demand.
+type flakyLeases struct {
+	*chat.LocalLeases
+	mu  sync.Mutex
+	err error
+}
+
+func (l *flakyLeases) fail(err error) {
+	l.mu.Lock()
+	l.err = err
+	l.mu.Unlock()
+}
+
+func (l *flakyLeases) Online(ctx context.Context, users []chat.UserID) (map[chat.UserID]bool, error) {
+	l.mu.Lock()
+	err := l.err
+	l.mu.Unlock()
+	if err != nil {
+		return nil, err
+	}
+	return l.LocalLeases.Online(ctx, users)
+}

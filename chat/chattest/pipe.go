@@ -12,7 +12,7 @@ import (
 )
 
 // patience is how long a client waits for a frame that has to come.
-const patience = 10 * time.Second
+const patience = 20 * time.Second
 
 // Pipe is a connection without a network: the session holds it as its
 // chat.Conn, the test speaks through its [Client].
