@@ -8,9 +8,6 @@ import (
 	"hubbub/chat/wire"
 )
 
-// defaultLimit is the length of a page when nobody says; at most wire.MaxPage.
-const defaultLimit = 50
-
 // Paging is the input of every list. It and its like are exported because huma
 // looks into embedded structs only then.
 type Paging struct {
