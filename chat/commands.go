@@ -95,6 +95,10 @@ func (s *Session) join(ctx context.Context, c *wire.Join) error {
 	// Membership is read after entering: a kick that commits later comes through
 	// the topic and ends the stream.
 	room, err := s.rooms.Find(ctx, s.User().ID, string(id))
+	if err == nil && !room.IsMember() && c.Only {
+		// A line format has no other way to become a member of a public room.
+		room, err = s.rooms.Join(ctx, s.User(), string(id))
+	}
 	if err == nil && !room.IsMember() {
 		err = errJoinFirst
 	}
