@@ -70,6 +70,12 @@ func TestCommitFails(t *testing.T) {
 		"rolled back":           func(*link) {},
 		"committed in flight":   func(l *link) { time.Sleep(inFlight); l.send() },
 		"rolled back, late":     func(l *link) { time.Sleep(inFlight) },
+		"the server is away for a while": func(l *link) {
+			l.send()
+			behind.setDown(true)
+			time.Sleep(inFlight)
+			behind.setDown(false)
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			room := newRoom(t, s, ada)

@@ -21,7 +21,6 @@ package chatstore
 import (
 	"context"
 	"database/sql"
-	"database/sql/driver"
 	"embed"
 	"errors"
 	"fmt"
@@ -80,10 +79,9 @@ func New(db *sqldb.DB, log *slog.Logger) *Store {
 // errAgain makes write run its function again at once.
 var errAgain = errors.New("chatstore: again")
 
-// write runs fn in a transaction, and again when it lost to another one, when
-// the connection was dead before anything was sent, and when COMMIT failed: fn
-// begins anew each time and finds what an earlier run may have stored. The
-// error is a *chat.Error or internal.
+// write runs fn in a transaction, and again when it lost to another one and when
+// COMMIT failed: fn begins anew each time and finds what an earlier run may have
+// stored. The error is a *chat.Error or internal.
 func (s *Store) write(ctx context.Context, op string, fn func(context.Context, *sql.Tx) error) error {
 	deadline := time.Now().Add(writeTime)
 	var open *sqldb.CommitError // of an earlier run whose outcome is unknown
@@ -100,7 +98,7 @@ func (s *Store) write(ctx context.Context, op string, fn func(context.Context, *
 				deadline = time.Now().Add(s.outcomeTime)
 			}
 			open = e
-		case errors.Is(err, errAgain), errors.Is(err, driver.ErrBadConn):
+		case errors.Is(err, errAgain):
 			pause = 0
 		case sqldb.IsRetryable(err):
 		case open != nil && (sqldb.IsUnavailable(err) || sqldb.IsReadOnly(err)):
