@@ -31,7 +31,7 @@ export function rows({ room, me, echoes, marked, quotes, on }) {
     }
     if (item.note) {
       const text = note(item, room);
-      out.push({ key: `m${item.seq}`, version: text, note: true, make: () => h("li.note", { dir: "auto" }, text) });
+      out.push({ key: `m${item.seq}`, version: text, note: true, make: () => h("p.note", { dir: "auto" }, text) });
       before = null;
       continue;
     }
@@ -46,7 +46,7 @@ export function rows({ room, me, echoes, marked, quotes, on }) {
       // Its event may be in the window while its ack is still on the way.
       if (items.some((m) => m.clientID === entry.id && m.actor?.id === me.id)) continue;
       day(entry.at);
-      const item = { at: entry.at, actor: { id: me.id, name: me.display_name }, text: entry.text, kind: entry.kind, replyTo: entry.replyTo };
+      const item = { at: entry.at, actor: { id: me.id, name: me.display_name }, text: entry.text, kind: entry.kind, replyTo: entry.replyTo, reactions: [] };
       const cont = follows(before, item);
       const quoted = item.replyTo ? quotes(item.replyTo) : null;
       out.push({ key: `e${entry.id}`, version: `${entry.state}|${cont}|${entry.error || ""}`, entry, make: () => echo({ entry, item, cont, me, quoted, on }) });
@@ -61,7 +61,7 @@ function follows(before, item) {
 }
 
 function start(room) {
-  return h("li.start", {},
+  return h("div.start", {},
     room.direct ? avatar(room.others[0]?.id, room.title, "large") : h("span.start-sign", {}, icon(room.kind === "private" ? "lock" : "hash", 26)),
     h("h2", { dir: "auto" }, room.direct ? s.directEmpty(room.title) : s.roomEmpty(room.mark)),
     room.topic && h("p.topic", { dir: "auto" }, room.topic),
@@ -69,7 +69,7 @@ function start(room) {
 }
 
 function separator(kind, text) {
-  return h("li.separator", { class: kind, role: "separator", "aria-label": text }, h("span", {}, text));
+  return h("div.separator", { class: kind, role: "separator", "aria-label": text }, h("span", {}, text));
 }
 
 function note(item, room) {
@@ -120,7 +120,7 @@ function reactionBar(item, me, room, on) {
 function frame({ spec, item, cont, me, quoted, extra, tail, on, props }) {
   const time = h("time", { dateTime: new Date(item.at).toISOString(), title: fullTime(item.at) }, timeOf(item.at));
   const mine = item.actor.id === me.id;
-  return h(spec, { class: [cont && "cont", mine && "mine"].filter(Boolean).join(" "), tabIndex: -1, ...props },
+  return h(spec, { class: [cont && "cont", mine && "mine"].filter(Boolean).join(" "), tabIndex: -1, "aria-label": label(item), ...props },
     h("div.gutter", {}, cont ? time : avatar(item.actor.id, item.actor.name)),
     h("div.content", {},
       cont ? h("span.unseen", {}, item.actor.name) : h("div.byline", {},
@@ -131,13 +131,24 @@ function frame({ spec, item, cont, me, quoted, extra, tail, on, props }) {
       extra, tail));
 }
 
+/** label is a message in one sentence, for those who hear it. */
+function label(item) {
+  return [
+    `${item.actor.name}, ${timeOf(item.at)}`,
+    item.deleted ? s.deleted : plain(item.text, 500),
+    item.editedAt && !item.deleted && s.edited,
+    item.pinned && s.pinned,
+    ...item.reactions.map((r) => `${r.emoji} ${r.users.length}`),
+  ].filter(Boolean).join(". ");
+}
+
 function onlyEmoji(text) {
   return text.length <= 24 && /^(?:\p{Extended_Pictographic}(?:\uFE0F|\u200D\p{Extended_Pictographic}|\p{Emoji_Modifier})*\s*){1,3}$/u.test(text);
 }
 
 function message({ item, cont, me, room, quoted, marked, on }) {
   return frame({
-    spec: "li.message", item, cont: cont && !item.pinned, me, quoted, on,
+    spec: "article.message", item, cont: cont && !item.pinned, me, quoted, on,
     extra: reactionBar(item, me, room, on),
     props: { class: [marked && "marked", cont && !item.pinned && "cont", item.actor.id === me.id && "mine", item.deleted && "gone"].filter(Boolean).join(" "), "data-seq": item.seq },
   });
@@ -153,7 +164,7 @@ function echo({ entry, item, cont, me, quoted, on }) {
       h("button.link.danger", { type: "button", onclick: () => on.discard(entry.id) }, s.discard))
     : h("div.pending-note", {}, entry.state === "sending" ? s.sending : s.waiting);
   return frame({
-    spec: failed ? "li.message.failed" : "li.message.pending", item: { ...item, reactions: [] }, cont, me, quoted, on, tail,
+    spec: failed ? "article.message.failed" : "article.message.pending", item, cont, me, quoted, on, tail,
     props: { class: [cont && "cont", "mine"].filter(Boolean).join(" "), "data-echo": entry.id, "data-state": entry.state },
   });
 }

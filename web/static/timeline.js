@@ -22,7 +22,7 @@ export class Timeline {
     this.below = 0; // messages that came while scrolled up
     this.marked = 0;
     this.on = { ...on, jump: (seq) => this.goTo(seq), react: (item, emoji, mine) => on.react(this.room, item, emoji, mine) };
-    this.list = h("ol.messages", { role: "log", "aria-live": "off", onkeydown: (e) => this.#keys(e), onfocusin: (e) => this.#rove(e.target) });
+    this.list = h("div.messages", { role: "log", "aria-live": "off", onkeydown: (e) => this.#keys(e), onfocusin: (e) => this.#rove(e.target) });
     this.top = h("div.edge", {});
     this.actions = new Actions(this, on);
     this.column = h("div.column", {}, this.top, this.list, this.actions.el);
@@ -168,7 +168,7 @@ export class Timeline {
       this.top.dataset.state = edge;
       fill(this.top, edge === "error"
         ? [s.loadFailed, " ", h("button.link", { type: "button", onclick: () => this.#again() }, s.tryAgain)]
-        : edge === "loading" ? h("span.dots", { "aria-label": s.loadingOlder }, h("i"), h("i"), h("i")) : null);
+        : edge === "loading" ? [h("span.dots", { "aria-hidden": "true" }, h("i"), h("i"), h("i")), h("span.unseen", {}, s.loadingOlder)] : null);
     }
     const focusable = this.list.querySelector('[tabindex="0"]');
     if (!focusable) this.list.querySelector(".message:last-of-type")?.setAttribute("tabindex", "0");
