@@ -1,2 +1,85 @@
-// Package chat is the domain: users, rooms, messages, and the sessions that read them.
+// Package chat is the domain and its live half: users, rooms, messages, and the
+// sessions that read them. SQL is in chatstore, what clients and server say in
+// wire, HTTP in web.
+//
+// # Vocabulary
+//
+// A room is a log. Everything that changes what a member sees (a message, an
+// edit, a reaction, a member who comes, a new topic) is an [Event] in it,
+// numbered by [Seq] from 1 without a hole. An [Epoch] is one life of the log; a
+// restored backup begins another. Where a log stands is its [Head]. How a
+// message looks now, after its edits, is kept beside the log for history pages.
+//
+// A [Draft] is an event before it has a number. The client id that its sender
+// gave it makes one (room, sender, client id) one event for ever.
+//
+// A [Session] is one connected client, a [Login] one place where a user has
+// signed in. A topic is a room as one node follows it, a subscription the
+// place of a session in it: live, or behind and reading on. Typing, presence
+// and read markers are ephemeral: without a number, not stored, dropped first.
+//
+// # Promises
+//
+// Readers see every number once and in order. An ack means that COMMIT has
+// returned. The same client id gives the same number. Whoever comes back with a
+// cursor gets exactly what came after it, from any node, or is told to reset. A
+// slow reader costs a queue's worth of memory and delays nobody. What cannot be
+// known is said: unknown_outcome for a send, unknown for presence. The table in
+// README.md names the test of each.
+//
+// # The path of one message
+//
+// TestPathOfAMessage in cmd/hubbub has a step per number.
+//
+//  1. web/socket.go accepts: Host, Origin and sign-in were checked, the codec is
+//     chosen by the subprotocol. It blocks in [Session.Run] on the request's goroutine.
+//  2. session.go reads a message, the codec makes a command of it, and the links
+//     of web/frames.go (recover, log, limit) hand it to [Session.Handle]: one
+//     method per type, the next message is read when it has returned.
+//  3. [Rooms.Post] checks the text and finds the room, which a user who may not
+//     know of it does not find; admission.go remembers that for a moment. Then
+//     the draft goes to the room's writer, and waits.
+//  4. append.go takes what is queued and the store commits it in one
+//     transaction: lock the room's row, decide by the role read under that lock
+//     who may, number, insert, COMMIT. There is one open batch per room and node
+//     and no timer: what queued up while the last commit ran is the next batch. A
+//     repeated client id gets its old number, and no event.
+//  5. After COMMIT, and only then, Post returns and the session acks, while the
+//     writer publishes in the order of the numbers: several events in one
+//     envelope, each encoded here and nowhere else.
+//  6. The bus carries it to every node, the sender's too: there is one path and
+//     no local short cut. Nobody waits for it. What it loses is found in step 7.
+//  7. [Hub.Deliver] finds the topic, which drops a number that it knows, delivers
+//     the next one, and holds one that is ahead for 100 ms before one shared read
+//     from the store fills the gap. A lost last event shows no gap: the head
+//     check finds it within about a second, at once when the bus says it [Hub.Missed]
+//     something.
+//  8. The topic puts the same bytes into the queue of every live session, which
+//     never blocks; another format is encoded once per format. A session whose
+//     queue is full becomes behind.
+//  9. The session's writer (writer.go) sends what is queued in one write. Once
+//     the queue is empty it reads on for what is behind, from the recent events in
+//     memory or the store, and makes it live again when it has caught up.
+//
+// Joining is the same from the other end: enter the topic, read the head, answer,
+// and start at the cursor; what came meanwhile is above it in the log.
+//
+// # Who owns which goroutine
+//
+// [Hub.Run], [Rooms.Run], [Accounts.Run] and [Presence.Run] are started by
+// cmd/hubbub and waited for there; constructors start nothing. The hub's looks
+// at heads, fills up to 8 gaps at a time and ends sessions whose login is over.
+// The bus calls Deliver, the local one on the goroutine that publishes. A room
+// that has drafts has one writer, which ends with its last draft; Rooms.Run
+// waits for all of them. A session has two goroutines: the caller of Run reads,
+// one more writes, and Run returns when both are done.
+//
+// # Locks
+//
+// The order is partition → topic → queue: [Hub] finds and drops topics under a
+// partition's lock, a topic delivers under its own, a queue is pushed to under
+// that. The others guard a few fields each: the gaps to fill are noted under a
+// topic's lock, whose a session is may be asked under any, and [Presence] pushes
+// under its own. Nothing reads the store, writes to the network or waits while
+// it holds one of them. Methods that need the topic's lock end in Locked.
 package chat
