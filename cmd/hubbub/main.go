@@ -34,6 +34,7 @@ func run(ctx context.Context, args, environ []string, out, logOut io.Writer) err
 		return healthcheck(ctx, cfg.HealthURL)
 	}
 	log := newLogger(cfg, logOut)
+	takeRedisLog(log)
 	for _, note := range cfg.Notes() {
 		log.Warn(note)
 	}

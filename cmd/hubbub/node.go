@@ -56,8 +56,8 @@ func (localBus) Healthy() bool                 { return true }
 
 // newNode opens and connects everything and starts nothing. The listeners are
 // open when it returns, so that a taken port is told before anything runs.
-func newNode(ctx context.Context, cfg Config, log *slog.Logger) (n *node, err error) {
-	n = &node{cfg: cfg, log: log, pools: newPools(cfg.SQLOpen, log)}
+func newNode(ctx context.Context, cfg Config, log *slog.Logger) (_ *node, err error) {
+	n := &node{cfg: cfg, log: log, pools: newPools(cfg.SQLOpen, log)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, n.close())

@@ -104,6 +104,18 @@ func openRedis(url string) (redis.UniversalClient, error) {
 	return redis.NewClient(o), nil
 }
 
+// takeRedisLog sends what go-redis says by itself, a line for each failed dial,
+// to the log at level debug; the bus tells when its state changes. The library
+// has one logger for the whole process, so this is called once, before any
+// client is opened.
+func takeRedisLog(log *slog.Logger) { redis.SetLogger(redisLog{log}) }
+
+type redisLog struct{ log *slog.Logger }
+
+func (l redisLog) Printf(ctx context.Context, format string, args ...any) {
+	l.log.DebugContext(ctx, "go-redis", "says", fmt.Sprintf(format, args...))
+}
+
 // startTime bounds how long a node looks for its servers before it gives up.
 const startTime = 10 * time.Second
 
