@@ -2,6 +2,8 @@ package chat
 
 import (
 	"context"
+	"fmt"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -150,7 +152,7 @@ func (a *appender) commit(room RoomID, batch []pending) {
 		drafts[i] = p.draft
 	}
 	start := time.Now()
-	results, err := a.store.Append(context.Background(), room, drafts)
+	results, err := a.append(room, drafts)
 	a.commitMicros.Add(time.Since(start).Microseconds())
 	a.batches.Add(1)
 	a.drafts.Add(int64(len(batch)))
@@ -168,6 +170,18 @@ func (a *appender) commit(room RoomID, batch []pending) {
 		p.done <- results[i]
 	}
 	a.tell(events)
+}
+
+// append calls the store; a panic there costs this batch, whose fate is
+// unknown then, and not the node.
+func (a *appender) append(room RoomID, drafts []Draft) (results []Result, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = Later(ErrUnknownOutcome, "something went wrong on our side: send the same id again", busyDelay,
+				fmt.Errorf("panic: %v\n%s", p, debug.Stack()))
+		}
+	}()
+	return a.store.Append(context.Background(), room, drafts)
 }
 
 // close refuses new drafts and waits for the writers.

@@ -4,8 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -18,9 +20,10 @@ import (
 )
 
 const (
-	headPeriod  = time.Second // between two head checks
-	headChunk   = 500         // rooms of one head check's statement
-	fillWorkers = 8           // gaps that are filled at the same time
+	blindPeriod = 250 * time.Millisecond // between two head checks while the bus is not heard
+	headPeriod  = time.Second            // between two head checks
+	headChunk   = 500                    // rooms of one head check's statement
+	fillWorkers = 8                      // gaps that are filled at the same time
 	fillRetry   = 250 * time.Millisecond
 	livePeriod  = 30 * time.Second // between two looks whether the sessions still stand
 	recentTotal = 64 << 20         // bytes of recent events per node
@@ -49,6 +52,7 @@ type Hub struct {
 	sessions SessionChecker
 	log      *slog.Logger
 	now      func() time.Time
+	degraded func() bool
 	reads    singleflight.Group
 	wake     chan struct{} // never closed; a token: Run has something to do
 
@@ -76,20 +80,23 @@ type partition struct {
 }
 
 type hubCounters struct {
-	delivered, repeats, held, fills, fell, odd atomic.Int64
+	delivered, repeats, held, fills, fell, odd, panics atomic.Int64
 }
 
 // HubStats is what the hub counted since the start, and what it holds now.
 type HubStats struct {
-	Delivered, Repeats, Held, Fills, FellBehind, Odd int64
-	Sessions, Topics                                 int
-	RecentBytes                                      int64
+	Delivered, Repeats, Held, Fills, FellBehind, Odd, Panics int64
+	Sessions, Topics                                         int
+	RecentBytes                                              int64
 }
 
 // HubOptions are the settings of [NewHub]; the zero value of a field is its default.
 type HubOptions struct {
 	Log *slog.Logger
 	Now func() time.Time
+	// Degraded tells whether the bus is not heard; the heads are then checked four
+	// times as often.
+	Degraded func() bool
 }
 
 // NewHub makes an empty hub.
@@ -100,8 +107,11 @@ func NewHub(store LogReader, sessions SessionChecker, o HubOptions) *Hub {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	if o.Degraded == nil {
+		o.Degraded = func() bool { return false }
+	}
 	h := &Hub{
-		store: store, sessions: sessions, log: o.Log, now: o.Now, wake: make(chan struct{}, 1),
+		store: store, sessions: sessions, log: o.Log, now: o.Now, degraded: o.Degraded, wake: make(chan struct{}, 1),
 		users: make(map[UserID]map[*Session]struct{}),
 		fills: make(map[*topic]time.Time), asked: make(map[*topic]bool),
 	}
@@ -114,6 +124,7 @@ func NewHub(store LogReader, sessions SessionChecker, o HubOptions) *Hub {
 // Deliver takes an event from the bus. It never blocks.
 func (h *Hub) Deliver(e bus.Event) {
 	kind, id, _ := strings.Cut(string(e.Topic), "/")
+	defer h.contain(kind, RoomID(id))
 	switch {
 	case kind == "room" && e.Kind == bus.Log:
 		if t := h.topic(RoomID(id)); t != nil {
@@ -137,6 +148,24 @@ func (h *Hub) Deliver(e bus.Event) {
 		h.control(UserID(id), e)
 	default:
 		h.counters.odd.Add(1)
+	}
+}
+
+// contain keeps a panic in one topic from ending the node: the sessions that
+// read it are ended and come back to a topic that starts anew.
+func (h *Hub) contain(kind string, room RoomID) {
+	p := recover()
+	if p == nil {
+		return
+	}
+	h.counters.panics.Add(1)
+	h.log.Error("panic in a topic", "topic", kind+"/"+string(room), "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+	if t := h.topic(room); t != nil {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		for s := range t.subs {
+			s.End(CloseInternal, "internal error")
+		}
 	}
 }
 
@@ -236,7 +265,7 @@ func (h *Hub) watchHeads(ctx context.Context) error {
 	defer fillers.Wait()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	nextCheck := h.now().Add(jitter(headPeriod))
+	nextCheck := h.now().Add(h.headPause())
 	failing := false
 	for {
 		select {
@@ -262,7 +291,7 @@ func (h *Hub) watchHeads(ctx context.Context) error {
 				failing = err != nil
 				h.log.Warn("head check", "failing", failing, "error", err)
 			}
-			nextCheck = h.now().Add(jitter(headPeriod))
+			nextCheck = h.now().Add(h.headPause())
 		}
 		wait := nextCheck.Sub(h.now())
 		if !next.IsZero() {
@@ -270,6 +299,15 @@ func (h *Hub) watchHeads(ctx context.Context) error {
 		}
 		timer.Reset(max(wait, time.Millisecond))
 	}
+}
+
+// headPause is the time to the next head check. While the bus is not heard,
+// this is how events come at all.
+func (h *Hub) headPause() time.Duration {
+	if h.degraded() {
+		return jitter(blindPeriod)
+	}
+	return jitter(headPeriod)
 }
 
 // due takes the topics whose gap is to be read now; next is when the earliest
@@ -331,7 +369,7 @@ func (h *Hub) Stats() HubStats {
 	s := HubStats{
 		Delivered: h.counters.delivered.Load(), Repeats: h.counters.repeats.Load(),
 		Held: h.counters.held.Load(), Fills: h.counters.fills.Load(),
-		FellBehind: h.counters.fell.Load(), Odd: h.counters.odd.Load(),
+		FellBehind: h.counters.fell.Load(), Odd: h.counters.odd.Load(), Panics: h.counters.panics.Load(),
 		RecentBytes: h.keptBytes.Load(),
 	}
 	for i := range h.parts {

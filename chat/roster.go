@@ -20,6 +20,7 @@ const (
 	CloseBadText     = 1007
 	ClosePolicy      = 1008
 	CloseTooLarge    = 1009
+	CloseInternal    = 1011
 	CloseRestart     = 1012
 	CloseBadFrame    = 4400
 	CloseSignIn      = 4401

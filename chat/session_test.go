@@ -97,7 +97,7 @@ func TestAKickEndsTheStream(t *testing.T) {
 	if f := b.Expect("member", "ack"); f.Str("change") != "kicked" {
 		t.Errorf("got %v", f)
 	}
-	if f := b.Expect("left"); f.Str("room") != string(room.ID) || f.Str("reason") == "" {
+	if f := b.Expect("left", "ack"); f.Str("room") != string(room.ID) || f.Str("reason") == "" {
 		t.Errorf("got %v", f)
 	}
 	if _, err := w.nodes[0].rooms.Post(w.ctx, alice.User, "tea", chat.Post{ClientID: "1", Text: "he is gone"}); err != nil {

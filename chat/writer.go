@@ -94,7 +94,7 @@ func (s *Session) beat() error {
 		s.queue.close()
 		return errors.Join(errGone, s.conn.CloseNow())
 	}
-	if b := s.codec.Frame(wire.Beat{ServerTime: wire.Micros(now.UnixMicro())}); b != nil {
+	if b := s.codec.Frame(wire.Beat{ServerTime: wire.Micros(now.UnixMicro()), Degraded: s.opts.Degraded()}); b != nil {
 		s.queue.pushEphemeral(b)
 	}
 	return s.conn.Ping()

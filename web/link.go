@@ -2,9 +2,11 @@ package web
 
 import (
 	"bufio"
+	"errors"
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -21,7 +23,7 @@ const (
 	// sendBuffer caps what the kernel holds for a peer that does not read:
 	// otherwise some 4 MB each, outside of all our accounting.
 	sendBuffer = 64 << 10
-	// writeTime bounds one write to the network.
+	// writeTime is how long a write may stand still.
 	writeTime = 30 * time.Second
 	// A peer is read at most so fast. The library bounds the size of a message,
 	// but not the number of its empty fragments.
@@ -102,11 +104,19 @@ func (l *link) Write(p []byte) (int, error) {
 	return l.writeLocked(p)
 }
 
+// writeLocked gives up when no byte has moved for writeTime; a peer that is
+// slow and reads gets all the time it needs.
 func (l *link) writeLocked(p []byte) (int, error) {
-	if err := l.Conn.SetWriteDeadline(time.Now().Add(writeTime)); err != nil {
-		return 0, err
+	for sent := 0; ; {
+		if err := l.Conn.SetWriteDeadline(time.Now().Add(writeTime)); err != nil {
+			return sent, err
+		}
+		n, err := l.Conn.Write(p[sent:])
+		sent += n
+		if err == nil || n == 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
+			return sent, err
+		}
 	}
-	return l.Conn.Write(p)
 }
 
 // cork holds writes back until uncork.

@@ -139,6 +139,8 @@ type Pong struct {
 // Beat is the heartbeat of formats whose clients cannot see control frames.
 type Beat struct {
 	ServerTime Time `json:"server_time"`
+	// Degraded says that events come late: the node does not hear the others.
+	Degraded bool `json:"degraded,omitempty"`
 }
 
 // RoomList answers /rooms of the text format.

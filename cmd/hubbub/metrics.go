@@ -37,6 +37,7 @@ func registerNode(reg prometheus.Registerer, n *node, db *sqldb.DB) error {
 		counter("events_repeated_total", "Events that came again.", func() float64 { return float64(n.hub.Stats().Repeats) }),
 		counter("events_held_total", "Events that came before the ones they follow.", func() float64 { return float64(n.hub.Stats().Held) }),
 		counter("events_odd_total", "Events that made no sense.", func() float64 { return float64(n.hub.Stats().Odd) }),
+		counter("topic_panics_total", "Panics while an event was delivered.", func() float64 { return float64(n.hub.Stats().Panics) }),
 		counter("gap_fills_total", "Reads of the log to fill a gap.", func() float64 { return float64(n.hub.Stats().Fills) }),
 		counter("sessions_fell_behind_total", "Times that a session lost its place in the live stream.", func() float64 { return float64(n.hub.Stats().FellBehind) }),
 		counter("batches_total", "Transactions of room writers.", func() float64 { return float64(n.rooms.Stats().Batches) }),

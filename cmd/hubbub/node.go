@@ -76,7 +76,8 @@ func newNode(ctx context.Context, cfg Config, log *slog.Logger) (_ *node, err er
 	}
 	store := chatstore.New(db, log)
 
-	n.hub = chat.NewHub(store, store, chat.HubOptions{Log: log})
+	degraded := func() bool { return !n.bus.Healthy() }
+	n.hub = chat.NewHub(store, store, chat.HubOptions{Log: log, Degraded: degraded})
 	leases, err := n.openBus(ctx)
 	if err != nil {
 		return nil, err
@@ -105,7 +106,7 @@ func newNode(ctx context.Context, cfg Config, log *slog.Logger) (_ *node, err er
 		Hub: n.hub, Rooms: n.rooms, Accounts: n.accounts, Origins: origins, Log: log,
 		Max: cfg.MaxSockets, RateSession: cfg.RateSession, PerUser: perUser, Panicked: panics.Inc,
 		Session: chat.SessionOptions{
-			Node: cfg.Node, Log: log, Presence: n.presence, Degraded: func() bool { return !n.bus.Healthy() }},
+			Node: cfg.Node, Log: log, Presence: n.presence, Degraded: degraded},
 	})
 	n.server, err = web.New(web.Options{
 		Rooms: n.rooms, Accounts: n.accounts, Sockets: n.sockets,
