@@ -127,7 +127,7 @@ func TestLinkIsBlackHole(t *testing.T) {
 func TestRunEndsOverABlackHole(t *testing.T) {
 	t.Parallel()
 	p := newProxy(t, testenv.SharedRedis(t).Addr())
-	b, err := NewRedis([]redis.UniversalClient{open(t, p.addr())}, new(recorder), "n0", slog.New(slog.DiscardHandler), Options{Prefix: prefix(t)})
+	b, err := NewRedis([]redis.UniversalClient{open(t, p.addr())}, new(recorder), "n0", slog.New(slog.DiscardHandler), Options{Key: testKey, Prefix: prefix(t)})
 	if err != nil {
 		t.Fatal(err)
 	}

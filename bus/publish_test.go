@@ -73,7 +73,7 @@ func TestQueueBatches(t *testing.T) {
 func TestQueueIsBounded(t *testing.T) {
 	client := open(t, testenv.SharedRedis(t).Addr())
 	r := new(recorder)
-	b, err := NewRedis([]redis.UniversalClient{client}, r, "n0", slog.New(slog.DiscardHandler), Options{Prefix: prefix(t), QueueEvents: 100})
+	b, err := NewRedis([]redis.UniversalClient{client}, r, "n0", slog.New(slog.DiscardHandler), Options{Key: testKey, Prefix: prefix(t), QueueEvents: 100})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,8 +107,8 @@ func TestQueueIsBounded(t *testing.T) {
 func TestRunFlushes(t *testing.T) {
 	client := open(t, testenv.SharedRedis(t).Addr())
 	r := new(recorder)
-	node(t, client, r, "listener", Options{Prefix: prefix(t)})
-	b, err := NewRedis([]redis.UniversalClient{client}, new(recorder), "leaver", slog.New(slog.DiscardHandler), Options{Prefix: prefix(t)})
+	node(t, client, r, "listener", Options{Key: testKey, Prefix: prefix(t)})
+	b, err := NewRedis([]redis.UniversalClient{client}, new(recorder), "leaver", slog.New(slog.DiscardHandler), Options{Key: testKey, Prefix: prefix(t)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -127,7 +127,7 @@ func TestRunFlushes(t *testing.T) {
 func BenchmarkRedis(b *testing.B) {
 	client := open(b, testenv.SharedRedis(b).Addr())
 	r := &counter{}
-	bus, _ := node(b, client, r, "n0", Options{Prefix: prefix(b)})
+	bus, _ := node(b, client, r, "n0", Options{Key: testKey, Prefix: prefix(b)})
 	e := logEvent("room/0199a0c4-8a4f-7cc0-8000-000000000001", 0, strings.Repeat("x", 300))
 	b.ReportAllocs()
 	for b.Loop() {

@@ -19,6 +19,9 @@ type Options struct {
 	// Prefix begins the name of every channel, so that two deployments can
 	// share a Redis. Default "hubbub:"; no braces, they mark the hash tag.
 	Prefix string
+	// Key seals the envelopes: the same secret on every node, [MinKey] bytes or
+	// more. Required.
+	Key []byte
 	// Canary is the time between two canaries. Default 1 s.
 	Canary time.Duration
 	// Timeout is how long the echo of a canary may fail to come before the
@@ -78,6 +81,7 @@ func (o Options) withDefaults() (Options, error) {
 type Redis struct {
 	cluster  *redis.ClusterClient // the client, if it is one
 	receiver Receiver
+	seals    *sealer
 	node     string
 	options  Options
 
@@ -114,7 +118,11 @@ func NewRedis(clients []redis.UniversalClient, r Receiver, node string, log *slo
 	if len(clients) == 0 || len(clients) > Partitions {
 		return nil, fmt.Errorf("bus: %d Redis clients, want 1 to %d", len(clients), Partitions)
 	}
-	b := &Redis{receiver: r, node: node, options: o, links: make([]*link, len(clients))}
+	seals, err := newSealer(o.Key)
+	if err != nil {
+		return nil, err
+	}
+	b := &Redis{receiver: r, seals: seals, node: node, options: o, links: make([]*link, len(clients))}
 	for _, client := range clients {
 		var limited bool
 		switch c := client.(type) {
@@ -170,11 +178,12 @@ func (b *Redis) Publish(e Event) error {
 	if e.At == 0 {
 		e.At = time.Now().UnixMicro()
 	}
-	envelope, err := Encode(nil, e)
+	envelope, err := Encode(make([]byte, sealSize, sealSize+e.Size()), e)
 	if err != nil {
 		b.counters.refused.Add(1)
 		return err
 	}
+	b.seals.seal(envelope)
 	it := item{partition: e.Topic.Partition(), envelope: envelope}
 	if e.Kind == Ephemeral {
 		it.until = time.Now().Add(ephemeralLife)

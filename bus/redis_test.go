@@ -15,8 +15,11 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
+// testKey seals the envelopes of all tests.
+var testKey = []byte("a key of the tests")
+
 // quick are options with which a fault is noticed within half a second.
-var quick = Options{Canary: 50 * time.Millisecond, Timeout: 400 * time.Millisecond}
+var quick = Options{Key: testKey, Canary: 50 * time.Millisecond, Timeout: 400 * time.Millisecond}
 
 // open opens a client as the process's pool does, with short time limits.
 func open(t testing.TB, addr string) *redis.Client {
@@ -96,7 +99,7 @@ func TestRedis(t *testing.T) {
 	testBus(t, func(t *testing.T, receivers ...Receiver) []publisher {
 		var buses []publisher
 		for i, r := range receivers {
-			b, _ := node(t, open(t, server.Addr()), r, fmt.Sprint("n", i), Options{Prefix: prefix(t)})
+			b, _ := node(t, open(t, server.Addr()), r, fmt.Sprint("n", i), Options{Key: testKey, Prefix: prefix(t)})
 			buses = append(buses, b)
 		}
 		return buses
@@ -110,7 +113,7 @@ func TestSeveralRedis(t *testing.T) {
 		var buses []publisher
 		for i, r := range receivers {
 			clients := []redis.UniversalClient{open(t, servers[0].Addr()), open(t, servers[1].Addr())}
-			b, err := NewRedis(clients, r, fmt.Sprint("n", i), slog.New(slog.DiscardHandler), Options{Prefix: prefix(t)})
+			b, err := NewRedis(clients, r, fmt.Sprint("n", i), slog.New(slog.DiscardHandler), Options{Key: testKey, Prefix: prefix(t)})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -145,7 +148,7 @@ func TestRedisCluster(t *testing.T) {
 	testBus(t, func(t *testing.T, receivers ...Receiver) []publisher {
 		var buses []publisher
 		for i, r := range receivers {
-			b, _ := node(t, dial(t), r, fmt.Sprint("n", i), Options{Prefix: prefix(t)})
+			b, _ := node(t, dial(t), r, fmt.Sprint("n", i), Options{Key: testKey, Prefix: prefix(t)})
 			buses = append(buses, b)
 		}
 		return buses
@@ -183,13 +186,14 @@ func TestNewRedisRefuses(t *testing.T) {
 		node   string
 		o      Options
 	}{
-		"no node name":        {good, "", Options{}},
-		"long node name":      {good, strings.Repeat("n", MaxName+1), Options{}},
-		"brace in the prefix": {good, "n", Options{Prefix: "a{b"}},
-		"impatient watchdog":  {good, "n", Options{Canary: time.Second, Timeout: time.Second}},
-		"tiny queue":          {good, "n", Options{QueueBytes: 1000}},
-		"no context timeouts": {limitless, "n", Options{}},
-		"a ring":              {ring, "n", Options{}},
+		"no node name":        {good, "", Options{Key: testKey}},
+		"long node name":      {good, strings.Repeat("n", MaxName+1), Options{Key: testKey}},
+		"brace in the prefix": {good, "n", Options{Key: testKey, Prefix: "a{b"}},
+		"impatient watchdog":  {good, "n", Options{Key: testKey, Canary: time.Second, Timeout: time.Second}},
+		"tiny queue":          {good, "n", Options{Key: testKey, QueueBytes: 1000}},
+		"no context timeouts": {limitless, "n", Options{Key: testKey}},
+		"a ring":              {ring, "n", Options{Key: testKey}},
+		"short key":           {good, "n", Options{Key: testKey[:15]}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -198,7 +202,7 @@ func TestNewRedisRefuses(t *testing.T) {
 			}
 		})
 	}
-	if _, err := NewRedis([]redis.UniversalClient{good}, new(recorder), "n", slog.New(slog.DiscardHandler), Options{}); err != nil {
+	if _, err := NewRedis([]redis.UniversalClient{good}, new(recorder), "n", slog.New(slog.DiscardHandler), Options{Key: testKey}); err != nil {
 		t.Errorf("the defaults: %v", err)
 	}
 }
@@ -207,7 +211,7 @@ func TestNewRedisRefuses(t *testing.T) {
 func TestOddInputIsCounted(t *testing.T) {
 	client := open(t, testenv.SharedRedis(t).Addr())
 	r := new(recorder)
-	b, _ := node(t, client, r, "n0", Options{Prefix: prefix(t)})
+	b, _ := node(t, client, r, "n0", Options{Key: testKey, Prefix: prefix(t)})
 	encode := func(e Event) []byte {
 		out, err := Encode(nil, e)
 		if err != nil {
@@ -220,18 +224,28 @@ func TestOddInputIsCounted(t *testing.T) {
 	highSeq[8] = 0x80
 	home := b.links[0].names[Topic("room/1").Partition()]
 	elsewhere := b.links[0].names[(Topic("room/1").Partition()+1)%Partitions]
+	sealed := func(envelope []byte) []byte {
+		out := append(make([]byte, sealSize), envelope...)
+		b.seals.seal(out)
+		return out
+	}
+	forged := sealed(good)
+	forged[len(forged)-1] ^= 1
 	for _, m := range []struct {
 		channel string
 		payload []byte
 	}{
-		{home, append([]byte{2}, good[1:]...)},
-		{home, good[:20]},
+		{home, sealed(append([]byte{2}, good[1:]...))},
+		{home, sealed(good[:20])},
+		{home, sealed(nil)},
 		{home, nil},
-		{home, make([]byte, MaxEnvelope+1)},
-		{home, highSeq},
-		{elsewhere, good},
-		{b.links[0].canary, []byte("tweet")},
 		{home, good},
+		{home, forged},
+		{home, make([]byte, sealSize+MaxEnvelope+1)},
+		{home, sealed(highSeq)},
+		{elsewhere, sealed(good)},
+		{b.links[0].canary, []byte("tweet")},
+		{home, sealed(good)},
 	} {
 		if err := client.Publish(t.Context(), m.channel, m.payload).Err(); err != nil {
 			t.Fatal(err)
@@ -240,8 +254,8 @@ func TestOddInputIsCounted(t *testing.T) {
 	eventually(t, "the good one arrives", func() bool { return r.count() == 1 })
 	got := b.Stats()
 	got = Stats{BadVersion: got.BadVersion, BadMalformed: got.BadMalformed, BadTooLarge: got.BadTooLarge,
-		BadSeq: got.BadSeq, BadChannel: got.BadChannel, Received: got.Received}
-	want := Stats{BadVersion: 1, BadMalformed: 3, BadTooLarge: 1, BadSeq: 1, BadChannel: 1, Received: 1}
+		BadSeq: got.BadSeq, BadSeal: got.BadSeal, BadChannel: got.BadChannel, Received: got.Received}
+	want := Stats{BadVersion: 1, BadMalformed: 3, BadTooLarge: 1, BadSeq: 1, BadSeal: 3, BadChannel: 1, Received: 1}
 	if got != want {
 		t.Errorf("counted %+v, want %+v", got, want)
 	}

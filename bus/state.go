@@ -29,7 +29,8 @@ type Stats struct {
 	DroppedStale   uint64 // ephemeral, and too old when their turn came
 	DroppedRefused uint64 // malformed or too large
 
-	BadVersion   uint64 // from the channels: of an unknown version
+	BadSeal      uint64 // from the channels: not made by a node of this deployment
+	BadVersion   uint64 // of an unknown version
 	BadMalformed uint64 // no envelope
 	BadTooLarge  uint64 // over MaxEnvelope
 	BadSeq       uint64 // numbered 0 or over MaxSeq
@@ -45,11 +46,11 @@ type Stats struct {
 }
 
 type counters struct {
-	published, received                          atomic.Uint64
-	full, failed, stale, refused                 atomic.Uint64
-	version, malformed, tooLarge, seq, misplaced atomic.Uint64
-	subscribed, reopened                         atomic.Uint64
-	lag                                          atomic.Int64 // microseconds
+	published, received                                  atomic.Uint64
+	full, failed, stale, refused                         atomic.Uint64
+	forged, version, malformed, tooLarge, seq, misplaced atomic.Uint64
+	subscribed, reopened                                 atomic.Uint64
+	lag                                                  atomic.Int64 // microseconds
 }
 
 func (c *counters) read() Stats {
@@ -60,6 +61,7 @@ func (c *counters) read() Stats {
 		DroppedFailed:  c.failed.Load(),
 		DroppedStale:   c.stale.Load(),
 		DroppedRefused: c.refused.Load(),
+		BadSeal:        c.forged.Load(),
 		BadVersion:     c.version.Load(),
 		BadMalformed:   c.malformed.Load(),
 		BadTooLarge:    c.tooLarge.Load(),

@@ -176,11 +176,16 @@ func (l *link) deliver(m *redis.Message) {
 		l.counters.misplaced.Add(1)
 		return
 	}
-	if len(m.Payload) > MaxEnvelope { // before it is copied
+	if len(m.Payload) > sealSize+MaxEnvelope { // before it is copied
 		l.counters.tooLarge.Add(1)
 		return
 	}
-	e, err := Decode([]byte(m.Payload))
+	envelope, ours := l.seals.open([]byte(m.Payload))
+	if !ours {
+		l.counters.forged.Add(1)
+		return
+	}
+	e, err := Decode(envelope)
 	switch {
 	case errors.Is(err, ErrVersion):
 		l.counters.version.Add(1)

@@ -78,7 +78,7 @@ func busMetrics(r *bus.Redis, counter, gauge metric) []prometheus.Collector {
 		}),
 		counter("bus_bad_total", "Messages on our channels that are none of ours.", func() float64 {
 			s := r.Stats()
-			return float64(s.BadVersion + s.BadMalformed + s.BadTooLarge + s.BadSeq + s.BadChannel)
+			return float64(s.BadSeal + s.BadVersion + s.BadMalformed + s.BadTooLarge + s.BadSeq + s.BadChannel)
 		}),
 		gauge("bus_queued", "Events that wait to be published.", func() float64 { return float64(r.Stats().Queued) }),
 		gauge("bus_lag_seconds", "From publishing to receiving, last event.", func() float64 { return r.Stats().Lag.Seconds() }),

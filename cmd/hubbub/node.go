@@ -78,7 +78,7 @@ func newNode(ctx context.Context, cfg Config, log *slog.Logger) (_ *node, err er
 
 	degraded := func() bool { return !n.bus.Healthy() }
 	n.hub = chat.NewHub(store, store, chat.HubOptions{Log: log, Degraded: degraded})
-	leases, err := n.openBus(ctx)
+	leases, err := n.openBus(ctx, store)
 	if err != nil {
 		return nil, err
 	}
@@ -136,7 +136,7 @@ func newNode(ctx context.Context, cfg Config, log *slog.Logger) (_ *node, err er
 // openBus opens the bus that the settings ask for, and gives the leases that
 // go with it. With several addresses the partitions are spread over them, and
 // the leases are kept on the first.
-func (n *node) openBus(ctx context.Context) (chat.Leases, error) {
+func (n *node) openBus(ctx context.Context, store *chatstore.Store) (chat.Leases, error) {
 	if len(n.cfg.Redis) == 0 {
 		n.bus = localBus{bus.NewLocal(n.hub)}
 		return chat.NewLocalLeases(), nil
@@ -153,7 +153,11 @@ func (n *node) openBus(ctx context.Context) (chat.Leases, error) {
 		}
 		clients = append(clients, client)
 	}
-	redisBus, err := bus.NewRedis(clients, n.hub, n.cfg.Node, n.log, bus.Options{})
+	key, err := store.Secret(ctx, "bus")
+	if err != nil {
+		return nil, err
+	}
+	redisBus, err := bus.NewRedis(clients, n.hub, n.cfg.Node, n.log, bus.Options{Key: key})
 	if err != nil {
 		return nil, fmt.Errorf("--redis: %w", err)
 	}
