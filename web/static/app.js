@@ -289,6 +289,7 @@ class Page {
 
 async function enter(me) {
   page?.stop();
+  if (!me.guest) keep("known", "1");
   page = new Page(me);
   globalThis.hubbub = page; // for the console; nothing depends on it
   await page.start();

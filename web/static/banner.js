@@ -24,10 +24,10 @@ export class Banner {
 
   /** state gives what to say: {kind, text, button?}, or null when all is well. */
   #say() {
-    const { state, at, again, code } = this.store.connection;
+    const { state, at, again, code, restart } = this.store.connection;
     if (state === "offline") return { kind: "warn", text: s.noNetwork };
     if (state === "stopped") return { kind: "warn", text: code === 4409 ? s.replaced : s.refused, button: [s.reconnect, this.on.retry] };
-    if (state === "restarting") return { kind: "calm", text: s.restarting };
+    if (state === "restarting" || restart) return { kind: "calm", text: s.restarting };
     if (state === "waiting") {
       const left = Math.ceil((at - Date.now()) / 1000);
       return { kind: "warn", text: left > 0 ? s.reconnectIn(left) : s.reconnecting, button: left > 1 ? [s.tryNow, this.on.retry] : null, quiet: 700 };

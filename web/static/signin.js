@@ -3,12 +3,13 @@
 import { h, fill } from "./dom.js";
 import { api } from "./api.js";
 import { field, form } from "./dialogs.js";
+import { kept } from "./storage.js";
 import { s } from "./strings.js";
 
 /** signIn draws the page and calls done(user) when somebody is in. */
 export function signIn(root, { message = "", done }) {
   let guests = true;
-  let tab = message ? "in" : "up";
+  let tab = message || kept("known") ? "in" : "up"; // who was here before signs in
   const panel = h("div.door-panel", { role: "tabpanel", id: "door-panel" });
   const tabs = h("div.door-tabs", { role: "tablist", "aria-label": s.signIn });
   const notice = h("p.door-notice", { role: "status" }, message);

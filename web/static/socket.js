@@ -18,6 +18,8 @@ const PING_EVERY = 20_000;
 const HELLO_WITHIN = 10_000;
 const BACKOFF_FIRST = 500;
 const BACKOFF_MOST = 30_000;
+const RESTART_WITHIN = 12_000; // a told restart is no alarm for so long
+const RESTART_BACKOFF_MOST = 1500;
 const NEVER_BY_ITSELF = new Set([4400, 4403, 4409]);
 
 export class Refused extends Error {
@@ -34,6 +36,7 @@ export class Socket {
   #state = "idle";
   #tries = 0;
   #told = 0; // when the server said to come back, 0 when it did not
+  #restartUntil = 0;
   #lastFrame = 0;
   #timers = { retry: 0, hello: 0, beat: 0, pump: 0 };
   #waiting = new Map(); // id → {resolve, reject, timer}
@@ -110,7 +113,8 @@ export class Socket {
       this.#set("offline");
       return;
     }
-    this.#set("connecting", { again: this.#tries > 0 || this.opened > 0 });
+    const restart = Date.now() < this.#restartUntil;
+    this.#set("connecting", { again: this.#tries > 0 || this.opened > 0, restart });
     const url = new URL(PATH, location.href);
     url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
     const ws = new WebSocket(url, PROTOCOL);
@@ -147,7 +151,7 @@ export class Socket {
   #welcome(frame) {
     clearTimeout(this.#timers.hello);
     this.#tries = 0;
-    this.#told = 0;
+    this.#told = this.#restartUntil = 0;
     this.opened = Date.now();
     this.node = frame.node || "";
     // Stay a little below what the server allows; a burst of joins waits its turn.
@@ -226,10 +230,11 @@ export class Socket {
     if (NEVER_BY_ITSELF.has(code)) return this.#set("stopped", { code });
     if (navigator.onLine === false) return this.#set("offline");
     this.#tries++;
-    let wait = Math.random() * Math.min(BACKOFF_MOST, BACKOFF_FIRST * 2 ** this.#tries);
+    if (code === 1012 || this.#told) this.#restartUntil = Math.max(Date.now(), this.#told) + RESTART_WITHIN;
+    const restart = Date.now() < this.#restartUntil;
+    let wait = Math.random() * Math.min(restart ? RESTART_BACKOFF_MOST : BACKOFF_MOST, BACKOFF_FIRST * 2 ** this.#tries);
     if (this.#told) wait = Math.max(0, this.#told - Date.now());
     if (code === 4429) wait = Math.max(wait, Number(/\d+/.exec(reason)?.[0]) || 0);
-    const restart = code === 1012 || this.#told > 0;
     this.#told = 0;
     const at = Date.now() + wait;
     this.#set(restart ? "restarting" : "waiting", { at });
