@@ -79,7 +79,7 @@
 // The order is partition → topic → queue: [Hub] finds and drops topics under a
 // partition's lock, a topic delivers under its own, a queue is pushed to under
 // that. The others guard a few fields each: the gaps to fill are noted under a
-// topic's lock, whose a session is may be asked under any, and [Presence] pushes
-// under its own. Nothing reads the store, writes to the network or waits while
+// topic's lock, a session tells who it belongs to under any, and [Presence]
+// pushes under its own. Nothing reads the store, writes to the network or waits while
 // it holds one of them. Methods that need the topic's lock end in Locked.
 package chat

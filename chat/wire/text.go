@@ -187,7 +187,7 @@ func roomLines(rooms []Room) []byte {
 func memberLines(members []Member) []byte {
 	lines := []string{"-- members:"}
 	for _, m := range members {
-		lines = append(lines, clean(m.User.DisplayName)+" ("+m.Role+")")
+		lines = append(lines, author(m.User.DisplayName)+" ("+m.Role+")")
 	}
 	return []byte(strings.Join(lines, "\n"))
 }

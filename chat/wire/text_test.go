@@ -127,7 +127,7 @@ func TestTextInjection(t *testing.T) {
 		Reset{Room: "x", Reason: "\x1b"},
 		Welcome{User: User{DisplayName: "x\n-- y\x1b"}, Node: "n\x1b"},
 		RoomList{Rooms: []Room{{Name: "x\ny\x1b"}, {With: []Actor{{Name: "x\ny\x1b"}}}}},
-		MemberList{Members: []Member{{User: User{DisplayName: "x\ny\x1b"}}}},
+		MemberList{Members: []Member{{User: User{DisplayName: "x\ny\x1b"}}, {User: User{DisplayName: "-- y"}}}},
 	} {
 		if out := string(c.Frame(f)); out == "" || strings.ContainsAny(out, "\x1b\r") || strings.Contains(out, "\ny") || strings.Contains(out, "\n-- y") {
 			t.Errorf("%T: %q", f, out)
