@@ -5,6 +5,7 @@ import { h, icon, iconButton, fill } from "./dom.js";
 import { keep, kept, drop, dropAll } from "./storage.js";
 import { characters } from "./format.js";
 import { plain } from "./markdown.js";
+import { Completion } from "./complete.js";
 import { s } from "./strings.js";
 
 const TYPING_EVERY = 3000;
@@ -22,10 +23,11 @@ export class Composer {
       rows: 1, dir: "auto", autocomplete: "off", enterKeyHint: "send", id: "composer-box",
       oninput: () => this.#typed(), onkeydown: (e) => this.#keys(e),
     });
+    this.completion = new Completion(store, this.box);
     this.counter = h("span.counter", { "aria-live": "polite" });
     this.submit = h("button.send", { type: "submit", title: s.send, "aria-label": s.send, onmousedown: (e) => e.preventDefault() }, icon("send", 18));
     this.context = h("div.context", { hidden: true });
-    this.form = h("form.composer-box", { onsubmit: (e) => { e.preventDefault(); this.#send(); } }, this.context, h("div.composer-line", {}, this.box, this.counter, this.submit));
+    this.form = h("form.composer-box", { onsubmit: (e) => { e.preventDefault(); this.#send(); } }, this.completion.el, this.context, h("div.composer-line", {}, this.box, this.counter, this.submit));
     this.typing = h("div.typing");
     this.joinBar = h("div.join-bar", { hidden: true });
     this.el = h("footer.composer", {}, this.form, this.joinBar, this.typing);
@@ -43,6 +45,7 @@ export class Composer {
   show(room) {
     this.room = room;
     this.reply = this.editing = null;
+    this.completion.close();
     this.form.hidden = !room.member;
     this.joinBar.hidden = room.member;
     if (!room.member) {
@@ -112,6 +115,7 @@ export class Composer {
 
   #typed() {
     this.#fit();
+    this.completion.update(this.room);
     if (this.editing) return;
     const text = this.box.value;
     if (text) keep(this.#draftKey(this.room), text);
@@ -135,6 +139,7 @@ export class Composer {
   #keys(e) {
     // 229: the key belongs to an input method that is still composing.
     if (e.isComposing || e.keyCode === 229) return;
+    if (this.completion.key(e)) return;
     if (e.key === "Enter" && !e.shiftKey) {
       e.preventDefault();
       this.#send();

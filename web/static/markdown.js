@@ -84,15 +84,17 @@ function list(lines, depth) {
 // Each rule begins at the current place of the text (sticky).
 const RULES = [
   { open: /^`/, at: /(`+)([^`](?:[\s\S]*?[^`])?)\1(?!`)/y, make: (m) => h("code", {}, m[2]) },
+  { open: /^\*\*/, at: /\*\*\*(?=\S)([^*]*\S)\*\*\*/y, make: (m, d) => h("strong", {}, h("em", {}, inlines(m[1], d))) },
   { open: /^\*\*/, at: /\*\*(?=\S)([\s\S]*?\S)\*\*/y, make: (m, d) => h("strong", {}, inlines(m[1], d)) },
   { open: /^~~/, at: /~~(?=\S)([\s\S]*?\S)~~/y, make: (m, d) => h("s", {}, inlines(m[1], d)) },
-  { open: /^\*/, at: /\*(?=[^\s*])([^*]*?[^\s*])\*(?!\*)/y, make: (m, d) => h("em", {}, inlines(m[1], d)) },
+  { open: /^\*/, at: /\*(?=[^\s*])([^*]*?[^\s*])\*(?!\*)/y, wordStart: true, make: (m, d) => h("em", {}, inlines(m[1], d)) },
   { open: /^_/, at: /_(?=[^\s_])([^_]*?[^\s_])_(?![\p{L}\p{N}_])/uy, wordStart: true, make: (m, d) => h("em", {}, inlines(m[1], d)) },
-  { open: /^\[/, at: /\[([^\[\]\n]{1,500})\]\(([^\s()]{1,2000}(?:\([^\s()]*\))?)\)/y, make: (m, d) => link(m[2], inlines(m[1], d), m[0]) },
-  { open: /^h/i, at: /https?:\/\/[^\s<>"'`]+|mailto:[^\s<>"'`]+/iy, wordStart: true, make: (m) => bare(m[0]) },
+  { open: /^\[/, at: /\[([^\[\]\n]{1,500})\]\(([^\s()]{1,2000}(?:\([^\s()]*\))?)\)/y, make: (m) => link(m[2], m[1], m[0]) },
+  { open: /^h/i, at: /https?:\/\/[^\s<>"'`]+|mailto:[^\s<>"'`]+/iy, wordStart: true, bare: true, make: (m) => link(m[0], m[0], m[0]) },
+  { open: /^@/, at: /@[\p{L}\p{N}][\p{L}\p{N}_.-]{0,62}[\p{L}\p{N}]/uy, wordStart: true, make: (m) => h("span.mention", {}, m[0]) },
   { open: /^\\/, at: /\\([\\`*_~\[\]()>#+.!-])/y, make: (m) => m[1] },
 ];
-const MARKS = /[`*~_\[\\]|https?:|mailto:/gi;
+const MARKS = /[`*~_\[\\@]|https?:|mailto:/gi;
 
 function inlines(text, depth) {
   if (depth > DEPTH) return [text];
@@ -129,7 +131,7 @@ function match(text, at, misses) {
     rule.at.lastIndex = at;
     const m = rule.at.exec(text);
     if (m) {
-      if (rule.make.length === 1 && /^(https?|mailto):/i.test(m[0])) m[0] = trimEnd(m[0]);
+      if (rule.bare) m[0] = trimEnd(m[0]);
       return { rule, m };
     }
     if (rule.open.test(text.slice(at, at + 2))) misses.set(rule, (misses.get(rule) || 0) + 1);
@@ -140,16 +142,14 @@ function match(text, at, misses) {
 /** trimEnd leaves the punctuation after an address to the sentence. */
 function trimEnd(address) {
   let end = address.replace(/[.,;:!?…]+$/, "");
-  while (end.endsWith(")") && end.split(")").length > end.split("(").length) end = end.slice(0, -1);
+  let open = end.split("(").length - end.split(")").length;
+  for (; open < 0 && end.endsWith(")"); open++) end = end.slice(0, -1);
   return end;
 }
 
-function bare(address) {
-  return link(address, [address], address);
-}
-
-function link(address, children, source) {
+/** link shows where it goes when its text says something else. */
+function link(address, text, source) {
   const href = safeLink(address);
   if (!href) return source;
-  return h("a", { href, target: "_blank", rel: "noopener noreferrer" }, children);
+  return h("a", { href, target: "_blank", rel: "noopener noreferrer", title: text === address ? null : href }, text);
 }

@@ -90,9 +90,13 @@ function note(item, room) {
   return s.unknownKind;
 }
 
-function bodyOf(item) {
+function bodyOf(item, me) {
   if (item.deleted) return h("p.tombstone", {}, s.deleted);
-  if (item.kind === "markdown") return markdown(item.text);
+  if (item.kind === "markdown") {
+    const body = h("div.body", {}, markdown(item.text));
+    for (const el of body.querySelectorAll(".mention")) if (me.name && el.textContent === `@${me.name}`) el.classList.add("me");
+    return [...body.childNodes];
+  }
   if (item.kind === "text") return h("p", {}, item.text);
   return [item.text && h("p", {}, item.text), h("p.tombstone", {}, s.unknownKind)];
 }
@@ -126,7 +130,7 @@ function frame({ spec, item, cont, me, quoted, extra, tail, on, props }) {
       cont ? h("span.unseen", {}, item.actor.name) : h("div.byline", {},
         h("span.author", { dir: "auto" }, item.actor.name), time, item.pinned && h("span.tag", {}, icon("pin", 13), s.pinned)),
       item.replyTo ? quote(item.replyTo, quoted, on) : null,
-      h("div.text", { dir: "auto", class: onlyEmoji(item.text) ? "jumbo" : "" }, bodyOf(item),
+      h("div.text", { dir: "auto", class: onlyEmoji(item.text) ? "jumbo" : "" }, bodyOf(item, me),
         item.editedAt && !item.deleted ? h("span.edited", { title: fullTime(item.editedAt) }, s.edited) : null),
       extra, tail));
 }

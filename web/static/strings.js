@@ -85,6 +85,8 @@ export const s = {
   typing3: (a, b, c) => `${a}, ${b} and ${c} are writing`,
   typingMany: "Several people are writing",
 
+  completion: "Suggestions",
+
   edited: "edited",
   deleted: "This message was deleted.",
   pinned: "Pinned",
@@ -184,5 +186,4 @@ export const s = {
   unreachable: "The server cannot be reached.",
   tooMany: "Too many tries. Wait a little and try again.",
   forbidden: "You may not do that here.",
-  showRest: (n) => `Show all of it (${n} lines)`,
 };
