@@ -52,8 +52,8 @@
 //  7. [Hub.Deliver] finds the topic, which drops a number that it knows, delivers
 //     the next one, and holds one that is ahead for 100 ms before one shared read
 //     from the store fills the gap. A lost last event shows no gap: the head
-//     check finds it within about a second, at once when the bus says it [Hub.Missed]
-//     something.
+//     check finds it within about a second, and sooner while the bus is not
+//     heard or says that something may be lost ([Hub.Missed]).
 //  8. The topic puts the same bytes into the queue of every live session, which
 //     never blocks; another format is encoded once per format. A session whose
 //     queue is full becomes behind.

@@ -75,6 +75,7 @@ func frameCases() []frameCase {
 		{"reconnect", Reconnect{AfterMS: 1250, Reason: "restart"}},
 		{"pong", Pong{ID: "11", ServerTime: at}},
 		{"ping", Beat{ServerTime: at}},
+		{"ping of a degraded node", Beat{ServerTime: at, Degraded: true}},
 		{"rooms", RoomList{Rooms: []Room{
 			{ID: roomID, Kind: "public", Name: "general", Topic: "Everybody is here", Epoch: epoch, Head: 9,
 				Role: "owner", ReadSeq: 4, Unread: 3, CreatedAt: at},
@@ -108,6 +109,7 @@ func eventCases() []eventCase {
 	add("reply of two lines", TypeMessage, MessageBody{Kind: KindMarkdown, Text: "1 < 2 & \"so\"\n*on*", ReplyTo: 4})
 	add("message that was erased", TypeMessage, MessageBody{Kind: KindText, Deleted: true})
 	add("edited", TypeEdited, EditedBody{Target: 4, Kind: KindText, Text: "Hello, all"})
+	add("edit that was erased", TypeEdited, EditedBody{Target: 4, Kind: KindText})
 	add("deleted", TypeDeleted, TargetBody{Target: 4})
 	add("reacted", TypeReacted, ReactedBody{Target: 4, Emoji: "👍"})
 	add("reaction taken back", TypeReacted, ReactedBody{Target: 4, Emoji: "👍", Removed: true})

@@ -206,6 +206,9 @@ func (c *textCodec) Event(frame []byte) []byte {
 		}
 		return line("%s: %s", author(who), e.Text)
 	case TypeEdited:
+		if e.Text == "" {
+			return line("* %s edited #%d (deleted)", who, e.Target)
+		}
 		return line("* %s edited #%d: %s", who, e.Target, e.Text)
 	case TypeDeleted:
 		return line("* %s deleted #%d", who, e.Target)
