@@ -36,6 +36,8 @@ func userTopic(id UserID) bus.Topic { return bus.Topic("user/" + string(id)) }
 type LogReader interface {
 	Since(ctx context.Context, room RoomID, after Seq, limit int) (Head, []Event, error)
 	Heads(ctx context.Context, rooms []RoomID) (map[RoomID]Head, error)
+	RoomHead(ctx context.Context, room RoomID) (Head, string, error)
+	MemberIDs(ctx context.Context, room RoomID, limit int) ([]UserID, error)
 }
 
 // SessionChecker tells which sign-in sessions still stand.
@@ -56,6 +58,10 @@ type Hub struct {
 	reads    singleflight.Group
 	wake     chan struct{} // never closed; a token: Run has something to do
 
+	// drained ends when Drain begins, for the sessions that are not in users yet.
+	drained context.Context
+	drain   context.CancelFunc
+
 	parts [bus.Partitions]partition
 
 	mu       sync.Mutex
@@ -70,13 +76,6 @@ type Hub struct {
 
 	keptBytes atomic.Int64
 	counters  hubCounters
-}
-
-// partition holds the topics of one bus partition. Its lock is taken before a
-// topic's, never after.
-type partition struct {
-	mu     sync.RWMutex
-	topics map[RoomID]*topic
 }
 
 type hubCounters struct {
@@ -115,6 +114,7 @@ func NewHub(store LogReader, sessions SessionChecker, o HubOptions) *Hub {
 		users: make(map[UserID]map[*Session]struct{}),
 		fills: make(map[*topic]time.Time), asked: make(map[*topic]bool),
 	}
+	h.drained, h.drain = context.WithCancel(context.Background())
 	for i := range h.parts {
 		h.parts[i].topics = make(map[RoomID]*topic)
 	}
@@ -177,57 +177,6 @@ func (h *Hub) Missed(int) {
 	signal(h.wake)
 }
 
-// topic finds a topic that somebody on this node reads.
-func (h *Hub) topic(room RoomID) *topic {
-	p := &h.parts[roomTopic(room).Partition()]
-	p.mu.RLock()
-	defer p.mu.RUnlock()
-	return p.topics[room]
-}
-
-// enter registers a session with a room's topic: from now on nothing of the log
-// passes this node unseen. fresh says that the topic waits to be told where the
-// log stands ([topic.opened]).
-func (h *Hub) enter(room RoomID, s *Session) (sub *subscription, fresh bool) {
-	p := &h.parts[roomTopic(room).Partition()]
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	t := p.topics[room]
-	if t == nil {
-		t = &topic{
-			room: room, hub: h, early: make(map[Seq][]byte), subs: make(map[*Session]*subscription),
-			recent: recent{total: &h.keptBytes, max: recentTotal},
-		}
-		p.topics[room] = t
-	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.enterLocked(s), !t.open
-}
-
-// leave takes a session out of a topic, and the topic out of the hub when it
-// was the last one.
-func (h *Hub) leave(sub *subscription) {
-	t := sub.topic
-	p := &h.parts[roomTopic(t.room).Partition()]
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	sub.state = subGone
-	if t.subs[sub.session] == sub {
-		delete(t.subs, sub.session)
-	}
-	if len(t.subs) == 0 && p.topics[t.room] == t {
-		delete(p.topics, t.room)
-		t.recent.clear()
-		h.fillMu.Lock()
-		delete(h.fills, t)
-		delete(h.asked, t)
-		h.fillMu.Unlock()
-	}
-}
-
 // fillLater asks Run to read what a topic misses, once the delay has passed.
 // The caller may hold the topic's lock.
 func (h *Hub) fillLater(t *topic, after time.Duration) {
@@ -286,6 +235,7 @@ func (h *Hub) watchHeads(ctx context.Context) error {
 			})
 		}
 		if check || !now.Before(nextCheck) {
+			h.forgetIdle(now)
 			err := h.checkHeads(ctx)
 			if (err != nil) != failing && ctx.Err() == nil {
 				failing = err != nil

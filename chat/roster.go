@@ -159,6 +159,7 @@ func (h *Hub) Drain(ctx context.Context, spread time.Duration) {
 	h.mu.Lock()
 	h.draining = true
 	h.mu.Unlock()
+	h.drain()
 	for _, s := range h.all() {
 		delay := rand.N(max(spread, time.Millisecond))
 		s.push(wire.Reconnect{AfterMS: delay.Milliseconds(), Reason: "restart"})

@@ -189,9 +189,12 @@ func (s *Session) serve(ctx context.Context) error {
 
 // hello waits for the auth command of a client that came without credentials.
 func (s *Session) hello(ctx context.Context) error {
-	helloCtx, cancel := context.WithTimeout(ctx, s.opts.Hello)
-	defer cancel()
-	data, err := s.conn.Read(helloCtx)
+	// End, because a Read that is given up closes the connection without a word.
+	late := time.AfterFunc(s.opts.Hello, func() { s.End(CloseSignIn, "nobody said who this is") })
+	defer late.Stop()
+	stop := context.AfterFunc(s.hub.drained, func() { s.End(CloseRestart, "restart") })
+	defer stop()
+	data, err := s.conn.Read(ctx)
 	if err != nil {
 		return s.readError(err)
 	}

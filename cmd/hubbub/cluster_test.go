@@ -16,6 +16,7 @@ func TestMain(m *testing.M) {
 		beNode()
 		return
 	}
+	takeRedisLog(discard())
 	os.Exit(testenv.Main(m))
 }
 

@@ -167,6 +167,20 @@ func TestNodeIsTerminated(t *testing.T) {
 	}
 }
 
+// Sockets of clients that have not said yet who they are do not hold a node up.
+func TestStrangersWhenTerminated(t *testing.T) {
+	t.Parallel()
+	n := launch(t, "HUBBUB_DATA="+t.TempDir()).serving()
+	stranger := dial(t, n.addr, dialing{})
+	n.signal(syscall.SIGTERM)
+	if code, _ := stranger.closed(5 * time.Second); code != chat.CloseRestart {
+		t.Errorf("the stranger's socket ended with %d, want %d", code, chat.CloseRestart)
+	}
+	if code := n.exit(5 * time.Second); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+}
+
 // A second signal does not wait for anybody.
 func TestSecondSignal(t *testing.T) {
 	t.Parallel()

@@ -224,7 +224,7 @@ func (k *talker) take(f frame) (delay time.Duration, answered bool) {
 			k.faults = append(k.faults, "refused for good: "+f.raw)
 		}
 		return max(time.Duration(f.RetryAfterMS)*time.Millisecond, 50*time.Millisecond), true
-	case f.Type == "ping":
+	case f.Type == "ping", f.Type == "membership": // a beat; the person entered another room
 	default:
 		k.faults = append(k.faults, fmt.Sprintf("unexpected: %+v", f))
 	}
