@@ -91,29 +91,17 @@ func (s *Session) join(ctx context.Context, c *wire.Join) error {
 	if old := s.joined[id]; old != nil {
 		s.drop(old)
 	}
-	sub, fresh := s.hub.enter(id, s)
-	// Membership is read after entering: a kick that commits later comes through
-	// the topic and ends the stream.
-	room, err := s.rooms.Find(ctx, s.User().ID, string(id))
-	if err == nil && !room.IsMember() && c.Only {
-		// A line format has no other way to become a member of a public room.
-		room, err = s.rooms.Join(ctx, s.User(), string(id))
-	}
-	if err == nil && !room.IsMember() {
-		err = errJoinFirst
-	}
+	sub := s.hub.enter(id, s)
+	head, name, err := s.admit(ctx, c, sub)
 	if err != nil {
 		s.hub.leave(sub)
 		return err
 	}
-	if fresh {
-		sub.topic.opened(room.Head)
-	}
-	cursor, why := startAt(c, room.Head)
+	cursor, why := startAt(c, head)
 	if why != "" {
 		s.hub.leave(sub)
 		return s.reply(ctx, wire.Reset{
-			ID: c.ID, Room: string(id), Epoch: string(room.Head.Epoch), Head: uint64(room.Head.Seq), Reason: why})
+			ID: c.ID, Room: string(id), Epoch: string(head.Epoch), Head: uint64(head.Seq), Reason: why})
 	}
 	if c.Only {
 		for _, other := range s.joined {
@@ -122,13 +110,40 @@ func (s *Session) join(ctx context.Context, c *wire.Join) error {
 	}
 	s.joined[id] = sub
 	err = s.reply(ctx, wire.Joined{
-		ID: c.ID, Room: string(id), Name: room.Name,
-		Epoch: string(room.Head.Epoch), Head: uint64(room.Head.Seq), From: uint64(cursor)})
+		ID: c.ID, Room: string(id), Name: name,
+		Epoch: string(head.Epoch), Head: uint64(head.Seq), From: uint64(cursor)})
 	if err != nil {
 		return err
 	}
 	sub.start(cursor)
 	return nil
+}
+
+// admit makes sure that the user is in the room whose topic the session has
+// entered, and tells where its log stands. Membership is read after entering: a
+// kick that commits later comes through the topic and ends the stream.
+func (s *Session) admit(ctx context.Context, c *wire.Join, sub *subscription) (Head, string, error) {
+	user := s.User().ID
+	if head, name, ok := sub.topic.pass(ctx, user); ok {
+		if _, why := startAt(c, head); why == "" {
+			return head, name, nil
+		}
+		// Before a client is told to forget what it has, the store is asked: this
+		// node may only not have heard yet.
+	}
+	room, err := s.rooms.Find(ctx, user, string(sub.topic.room))
+	if err == nil && !room.IsMember() && c.Only {
+		// A line format has no other way to become a member of a public room.
+		room, err = s.rooms.Join(ctx, s.User(), string(sub.topic.room))
+	}
+	if err == nil && !room.IsMember() {
+		err = errJoinFirst
+	}
+	if err != nil {
+		return Head{}, "", err
+	}
+	sub.topic.opened(room.Head)
+	return room.Head, room.Name, nil
 }
 
 // startAt gives the number before the first event that a join asks for, or why

@@ -32,6 +32,11 @@ type Store interface {
 	// Heads reads where the logs stand; a room that is not there is left out.
 	Heads(ctx context.Context, rooms []RoomID) (map[RoomID]Head, error)
 
+	// RoomHead reads where one log stands and what the room is called; ErrNotFound
+	// if it is not there. MemberIDs lists at most limit members, in any order.
+	RoomHead(ctx context.Context, room RoomID) (Head, string, error)
+	MemberIDs(ctx context.Context, room RoomID, limit int) ([]UserID, error)
+
 	// Room finds a room by its id, or a public room by its name, as the user sees
 	// it. A room that the user may not know of is ErrNotFound.
 	Room(ctx context.Context, ref string, user UserID) (Room, error)

@@ -1,7 +1,6 @@
 package chat
 
 import (
-	"bytes"
 	"context"
 	"slices"
 	"strconv"
@@ -17,12 +16,11 @@ const (
 	maxEarly   = 256                    // early events held per topic
 	earlyBytes = 1 << 20                // and their bytes
 	fillPage   = 500                    // events of one read that fills a gap
-	catchUp    = 200                    // events that a session reads on at a time
-	catchBytes = 64 << 10               // bytes of them in one go
 )
 
 // topic is one room on this node: how far its log has come here, and the
-// sessions that read it. It exists while it has subscriptions.
+// sessions that read it. It exists while it has subscriptions, and a while longer:
+// whoever comes back then costs no SQL.
 //
 // Everything comes through apply, in the order of the numbers: known events are
 // dropped, the next one is delivered, one that is ahead is held until the
@@ -38,27 +36,10 @@ type topic struct {
 	earlyN int // bytes held
 	want   Seq // a number that is known to exist
 	recent recent
+	inside insiders
 	subs   map[*Session]*subscription
+	idle   time.Time // since when nobody reads it; zero while somebody does
 }
-
-// subscription is one session's place in one topic.
-type subscription struct {
-	topic   *topic
-	session *Session
-
-	// Guarded by topic.mu.
-	cursor Seq // the last event that was queued for the session
-	state  subState
-}
-
-type subState uint8
-
-const (
-	subEntered subState = iota // known to the topic, not started yet
-	subBehind                  // the session's writer reads on from cursor
-	subLive                    // gets what is delivered
-	subGone
-)
 
 // enter adds a session that is not live yet: from now on the topic follows the log.
 func (t *topic) enterLocked(s *Session) *subscription {
@@ -80,29 +61,6 @@ func (t *topic) opened(h Head) {
 	}
 	t.open, t.head = true, h
 	t.drainLocked()
-}
-
-// start lets a subscription read from cursor on. It is live at once if there is
-// nothing to catch up with, else its session's writer reads on.
-func (sub *subscription) start(cursor Seq) {
-	t := sub.topic
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if sub.state == subGone {
-		return
-	}
-	sub.cursor = cursor
-	if cursor >= t.head.Seq {
-		sub.state = subLive
-		return
-	}
-	sub.fallLocked()
-}
-
-// fallLocked hands the subscription over to the session's writer.
-func (sub *subscription) fallLocked() {
-	sub.state = subBehind
-	sub.session.queue.fallBehind(sub)
 }
 
 // deliver takes a log event from the bus.
@@ -190,7 +148,7 @@ func (t *topic) nextLocked(seq Seq, frame []byte) {
 		sub.cursor = seq
 		t.hub.counters.delivered.Add(1)
 	}
-	if user, ok := putOut(frame); ok {
+	if user, out := t.inside.note(frame); out {
 		t.dropLocked(user)
 	}
 }
@@ -205,20 +163,6 @@ func (t *topic) dropLocked(user UserID) {
 			s.lost(t.room, "you are no longer a member")
 		}
 	}
-}
-
-var memberFrame = []byte(`{"type":"member"`)
-
-// putOut tells who a frame puts out of the room, if it does.
-func putOut(frame []byte) (UserID, bool) {
-	if !bytes.HasPrefix(frame, memberFrame) {
-		return "", false
-	}
-	e, err := wire.ParseEvent(frame)
-	if err != nil || (e.Change != wire.ChangeLeft && e.Change != wire.ChangeKicked) {
-		return "", false
-	}
-	return UserID(e.User.ID), true
 }
 
 // ephemeral gives a frame without a number to the live sessions.
@@ -254,6 +198,7 @@ func (t *topic) resetLocked(h Head) {
 	clear(t.early)
 	t.earlyN = 0
 	t.recent.clear()
+	t.inside = insiders{}
 	for s, sub := range t.subs {
 		if sub.state != subGone {
 			sub.state = subGone
@@ -267,7 +212,7 @@ func (t *topic) resetLocked(h Head) {
 func (t *topic) fill(ctx context.Context) error {
 	for {
 		t.mu.Lock()
-		after, missing := t.head.Seq, t.open && t.want > t.head.Seq && len(t.subs) > 0
+		after, missing := t.head.Seq, t.open && t.want > t.head.Seq
 		t.mu.Unlock()
 		if !missing {
 			return nil
@@ -297,60 +242,6 @@ func (t *topic) fill(ctx context.Context) error {
 		}
 		t.mu.Unlock()
 	}
-}
-
-// next gives the frames that a subscription which is behind reads next, from
-// the recent events of this node or from the store. It makes the subscription
-// live when it has caught up; the caller writes the frames before anything that
-// is queued later. Called by the session's writer alone.
-func (sub *subscription) next(ctx context.Context) (frames [][]byte, more bool, err error) {
-	t := sub.topic
-	t.mu.Lock()
-	if sub.state != subBehind {
-		t.mu.Unlock()
-		return nil, false, nil
-	}
-	frames, last, ok := t.recent.after(sub.cursor, catchUp, catchBytes)
-	if ok || sub.cursor >= t.head.Seq {
-		more = sub.advanceLocked(last)
-		t.mu.Unlock()
-		return sub.session.encode(frames), more, nil
-	}
-	cursor := sub.cursor
-	t.mu.Unlock()
-
-	head, events, err := t.hub.since(ctx, t.room, cursor, catchUp)
-	if err != nil {
-		return nil, true, err
-	}
-	for _, e := range events {
-		frames = append(frames, encodeEvent(e))
-		last = e.Seq
-	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if sub.state != subBehind {
-		return nil, false, nil
-	}
-	if head.Epoch != t.head.Epoch {
-		t.resetLocked(head)
-		return nil, false, nil
-	}
-	if len(events) == 0 {
-		// The log ends here whatever was heard of it.
-		last = t.head.Seq
-	}
-	return sub.session.encode(frames), sub.advanceLocked(last), nil
-}
-
-// advanceLocked moves the cursor; false means that the subscription is live now.
-func (sub *subscription) advanceLocked(last Seq) (behind bool) {
-	sub.cursor = max(sub.cursor, last)
-	if sub.cursor >= sub.topic.head.Seq {
-		sub.state = subLive
-		return false
-	}
-	return true
 }
 
 func encodeEvent(e Event) []byte {

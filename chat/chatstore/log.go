@@ -109,3 +109,18 @@ func (s *Store) Heads(ctx context.Context, rooms []chat.RoomID) (map[chat.RoomID
 	}
 	return heads, nil
 }
+
+// RoomHead implements [chat.Store].
+func (s *Store) RoomHead(ctx context.Context, room chat.RoomID) (chat.Head, string, error) {
+	var head chat.Head
+	var name string
+	found := false
+	err := s.read(ctx, "room head", func(rows *sql.Rows) error {
+		found = true
+		return rows.Scan(&head.Epoch, &head.Seq, &name)
+	}, "SELECT epoch, last_seq, name FROM rooms WHERE id=?", room)
+	if err == nil && !found {
+		err = chat.NoRoom()
+	}
+	return head, name, err
+}

@@ -134,6 +134,20 @@ func (s *Store) Members(ctx context.Context, room chat.RoomID, after chat.UserID
 	return members, err
 }
 
+// MemberIDs implements [chat.Store].
+func (s *Store) MemberIDs(ctx context.Context, room chat.RoomID, limit int) ([]chat.UserID, error) {
+	var users []chat.UserID
+	err := s.read(ctx, "member ids", func(rows *sql.Rows) error {
+		var u chat.UserID
+		if err := rows.Scan(&u); err != nil {
+			return err
+		}
+		users = append(users, u)
+		return nil
+	}, "SELECT user_id FROM members WHERE room_id=? LIMIT ?", room, limit)
+	return users, err
+}
+
 // MarkRead implements [chat.Store].
 func (s *Store) MarkRead(ctx context.Context, room chat.RoomID, user chat.UserID, seq chat.Seq) (chat.Seq, error) {
 	var now chat.Seq

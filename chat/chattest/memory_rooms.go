@@ -233,6 +233,37 @@ func (m *Memory) Members(ctx context.Context, id chat.RoomID, after chat.UserID,
 	return out[:min(limit, len(out))], nil
 }
 
+// MemberIDs implements chat.Store.
+func (m *Memory) MemberIDs(ctx context.Context, id chat.RoomID, limit int) ([]chat.UserID, error) {
+	if err := m.enter(ctx, "MemberIDs"); err != nil {
+		return nil, err
+	}
+	defer m.mu.Unlock()
+	var out []chat.UserID
+	if r := m.rooms[id]; r != nil {
+		for user := range r.members {
+			if len(out) < limit {
+				out = append(out, user)
+			}
+		}
+	}
+	return out, nil
+}
+
+// RoomHead implements chat.Store.
+func (m *Memory) RoomHead(ctx context.Context, id chat.RoomID) (chat.Head, string, error) {
+	if err := m.enter(ctx, "RoomHead"); err != nil {
+		return chat.Head{}, "", err
+	}
+	defer m.mu.Unlock()
+	r := m.rooms[id]
+	if r == nil {
+		return chat.Head{}, "", chat.NoRoom()
+	}
+	view := m.view(r, "")
+	return view.Head, view.Name, nil
+}
+
 // MarkRead implements chat.Store.
 func (m *Memory) MarkRead(ctx context.Context, id chat.RoomID, user chat.UserID, seq chat.Seq) (chat.Seq, error) {
 	if err := m.enter(ctx, "MarkRead"); err != nil {

@@ -1,6 +1,7 @@
 package chattest
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -85,6 +86,19 @@ func (w world) rooms() {
 		w.ok(err)
 		equal(w, "members", len(members), 0)
 		w.do(n.ID, change(bob, "joined", bob, ""), post(bob, "hello"))
+
+		head, name, err := w.s.RoomHead(w.Context(), n.ID)
+		w.ok(err)
+		equal(w, "head", head, chat.Head{Epoch: n.Epoch, Seq: 3})
+		equal(w, "name", name, n.Name)
+		ids, err := w.s.MemberIDs(w.Context(), n.ID, 10)
+		w.ok(err)
+		equal(w, "member ids", slices.Equal(ids, []chat.UserID{bob.ID}), true)
+		none, err := w.s.MemberIDs(w.Context(), n.ID, 0)
+		w.ok(err)
+		equal(w, "member ids up to a limit", len(none), 0)
+		_, _, err = w.s.RoomHead(w.Context(), chat.RoomID(chat.NewID()))
+		equal(w, "an absent room", errors.Is(err, chat.ErrNotFound), true)
 	})
 	w.run("one of many at a time gets the name", func(w world) {
 		name := freeName()

@@ -1,0 +1,111 @@
+package chat
+
+import "context"
+
+const (
+	catchUp    = 200      // events that a session reads on at a time
+	catchBytes = 64 << 10 // bytes of them in one go
+)
+
+// subscription is one session's place in one topic.
+type subscription struct {
+	topic   *topic
+	session *Session
+
+	// Guarded by topic.mu.
+	cursor Seq // the last event that was queued for the session
+	state  subState
+}
+
+type subState uint8
+
+const (
+	subEntered subState = iota // known to the topic, not started yet
+	subBehind                  // the session's writer reads on from cursor
+	subLive                    // gets what is delivered
+	subGone
+)
+
+// start lets a subscription read from cursor on. It is live at once if there is
+// nothing to catch up with, else its session's writer reads on.
+func (sub *subscription) start(cursor Seq) {
+	t := sub.topic
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if sub.state == subGone {
+		return
+	}
+	sub.cursor = cursor
+	if cursor >= t.head.Seq {
+		sub.state = subLive
+		return
+	}
+	sub.fallLocked()
+}
+
+// fallLocked hands the subscription over to the session's writer.
+func (sub *subscription) fallLocked() {
+	sub.state = subBehind
+	sub.session.queue.fallBehind(sub)
+}
+
+// next gives the frames that a subscription which is behind reads next, from
+// the recent events of this node or from the store. It makes the subscription
+// live when it has caught up; the caller writes the frames before anything that
+// is queued later. Called by the session's writer alone.
+func (sub *subscription) next(ctx context.Context) (frames [][]byte, more bool, err error) {
+	t := sub.topic
+	t.mu.Lock()
+	if sub.state != subBehind {
+		t.mu.Unlock()
+		return nil, false, nil
+	}
+	frames, last, ok := t.recent.after(sub.cursor, catchUp, catchBytes)
+	if ok || sub.cursor >= t.head.Seq {
+		more = sub.advanceLocked(last)
+		t.mu.Unlock()
+		return sub.session.encode(frames), more, nil
+	}
+	cursor := sub.cursor
+	t.mu.Unlock()
+
+	head, events, err := t.hub.since(ctx, t.room, cursor, catchUp)
+	if err != nil {
+		return nil, true, err
+	}
+	user := sub.session.User().ID
+	for _, e := range events {
+		frame := encodeEvent(e)
+		frames = append(frames, frame)
+		last = e.Seq
+		if who, _, out := memberChange(frame); out && who == user {
+			// The topic has not come to this event yet; what follows it in the log is
+			// not for this reader any more.
+			return sub.session.encode(frames), false, nil
+		}
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if sub.state != subBehind {
+		return nil, false, nil
+	}
+	if head.Epoch != t.head.Epoch {
+		t.resetLocked(head)
+		return nil, false, nil
+	}
+	if len(events) == 0 {
+		// The log ends here whatever was heard of it.
+		last = t.head.Seq
+	}
+	return sub.session.encode(frames), sub.advanceLocked(last), nil
+}
+
+// advanceLocked moves the cursor; false means that the subscription is live now.
+func (sub *subscription) advanceLocked(last Seq) (behind bool) {
+	sub.cursor = max(sub.cursor, last)
+	if sub.cursor >= sub.topic.head.Seq {
+		sub.state = subLive
+		return false
+	}
+	return true
+}
