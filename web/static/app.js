@@ -12,7 +12,8 @@ import { Composer } from "./composer.js";
 import { Banner } from "./banner.js";
 import { signIn } from "./signin.js";
 import { newRoom, newDirect, browse, find, ask, words } from "./dialogs.js";
-import { roomDetails, userMenu } from "./details.js";
+import { roomDetails } from "./details.js";
+import { userMenu } from "./account.js";
 import { newID, badge } from "./format.js";
 import { keep, kept } from "./storage.js";
 import { s } from "./strings.js";
@@ -55,6 +56,7 @@ class Page {
       menu: () => userMenu(this.store, go),
       signOut: () => signOut(),
       left: (room) => this.left(room),
+      me: (me) => { Object.assign(this.store.me, me); this.list.drawMe(); },
       retry: () => socket.retryNow(),
       say,
     };

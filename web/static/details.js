@@ -1,9 +1,8 @@
-// What there is to know and do about a room, and about oneself: two dialogs.
+// What there is to know and do about a room.
 
 import { h, icon, fill, avatar } from "./dom.js";
 import { open, field, form, ask, words } from "./dialogs.js";
 import { api } from "./api.js";
-import { theme, setTheme } from "./theme.js";
 import { s } from "./strings.js";
 
 /** roomDetails shows members and what one may do about them. */
@@ -26,9 +25,10 @@ export async function roomDetails(store, room, on) {
     on.say(s.inviteSent(name));
     await load();
   });
+  const change = room.moderates && !room.direct && h("details.more", {}, h("summary", {}, s.changeRoom), changeForm(room, on));
   const dialog = open("sheet", room.mark,
     room.topic && h("p.dialog-text", { dir: "auto" }, room.topic),
-    invite, h("section", {}, count, message, list),
+    change, invite, h("section", {}, count, message, list),
     room.member && !room.direct && h("div.dialog-buttons.low", {}, h("button.plain.danger", {
       type: "button",
       onclick: async () => {
@@ -83,49 +83,17 @@ export async function roomDetails(store, room, on) {
   await load();
 }
 
-/** userMenu has the theme, the details of the connection, and the way out. */
-export function userMenu(store, on) {
-  const { me } = store;
-  const now = theme();
-  const themes = h("fieldset.theme", {}, h("legend", {}, s.theme), h("div.segments", {}, [["light", s.light], ["dark", s.dark], ["system", s.system]].map(([value, label]) =>
-    h("label", {}, h("input", { type: "radio", name: "theme", value, checked: value === now, onchange: () => setTheme(value) }), h("span", {}, label)))));
-  const dialog = open("small menu", me.display_name,
-    h("p.dialog-text", {}, me.guest ? s.guestTag : `@${me.name}`),
-    themes,
-    h("div.menu-list", {},
-      h("button.menu-item", { type: "button", onclick: () => { dialog.close(); debug(store); } }, icon("pulse"), s.debug),
-      h("a.menu-item", { href: "/docs" }, icon("link"), s.apiDocs),
-      h("button.menu-item", { type: "button", onclick: async () => {
-        const unsent = store.outbox.size;
-        const text = [unsent && s.signOutUnsent(unsent), me.guest && s.signOutGuest].filter(Boolean).join(" ");
-        if (text && !(await ask(s.signOutAsk, text, s.signOut))) return;
-        dialog.close();
-        on.signOut();
-      } }, icon("out"), s.signOut)));
-}
-
-/** debug shows what a report needs, with a way to copy it. */
-export function debug(store) {
-  const facts = () => ({
-    page: "1",
-    protocol: store.welcome?.protocol ?? "",
-    node: store.socket.node,
-    user: store.me.id,
-    state: store.connection.state,
-    latency_ms: store.socket.latency ?? "",
-    connected_since: store.socket.opened ? new Date(store.socket.opened).toISOString() : "",
-    rooms: store.rooms.size,
-    unsent: store.outbox.size,
-    open_room: store.open ? `${store.open.id} seq ${store.open.log.cursor}` : "",
-    browser: navigator.userAgent,
+function changeForm(room, on) {
+  const name = field("name", s.roomName, { value: room.name, maxLength: 64 }, room.kind === "public" ? s.roomNameHint : "");
+  const topic = field("topic", s.topic, { value: room.topic, maxLength: 500 });
+  return form({ name, topic }, s.save, async (v) => {
+    if (!v.name) return name.wrong(s.needName);
+    try {
+      await api.changeRoom(room.id, { ...(v.name !== room.name && { name: v.name }), ...(v.topic !== room.topic && { topic: v.topic }) });
+      on.say(s.saved);
+    } catch (err) {
+      if (err.code !== "conflict") throw err;
+      name.wrong(s.nameTaken);
+    }
   });
-  const table = h("dl.facts", {});
-  const draw = () => fill(table, Object.entries(facts()).map(([k, v]) => h("div", {}, h("dt", {}, k.replaceAll("_", " ")), h("dd", {}, String(v)))));
-  draw();
-  const timer = setInterval(draw, 2000);
-  const copy = h("button.plain", { type: "button", onclick: async () => {
-    await navigator.clipboard?.writeText(Object.entries(facts()).map(([k, v]) => `${k}: ${v}`).join("\n"));
-    copy.textContent = s.copied;
-  } }, s.copy);
-  open("", s.debug, table, h("div.dialog-buttons", {}, copy)).addEventListener("close", () => clearInterval(timer));
 }

@@ -94,7 +94,7 @@ function bodyOf(item, me) {
   if (item.deleted) return h("p.tombstone", {}, s.deleted);
   if (item.kind === "markdown") {
     const body = h("div.body", {}, markdown(item.text));
-    for (const el of body.querySelectorAll(".mention")) if (me.name && el.textContent === `@${me.name}`) el.classList.add("me");
+    for (const el of body.querySelectorAll(".mention")) if (me.name && el.textContent === `@${me.name}`) el.classList.add("self");
     return [...body.childNodes];
   }
   if (item.kind === "text") return h("p", {}, item.text);
