@@ -148,7 +148,20 @@ func (a *Accounts) SignIn(ctx context.Context, name, password, addr, client stri
 	if u.Disabled {
 		return Identity{}, "", Refuse(ErrForbidden, "this account is disabled")
 	}
-	return a.open(ctx, u, client)
+	who, token, err := a.open(ctx, u, client)
+	if err != nil {
+		return Identity{}, "", err
+	}
+	// Hashing takes its time. A password that was changed meanwhile ended all
+	// sessions but the one just opened, so that one is looked at again.
+	now, nowHash, err := a.store.UserByID(ctx, u.ID)
+	if err != nil {
+		return Identity{}, "", fmt.Errorf("find user again: %w", err)
+	}
+	if nowHash != hash || now.Disabled {
+		return Identity{}, "", errors.Join(wrong, a.store.EndSession(ctx, u.ID, who.Session.ID))
+	}
+	return who, token, nil
 }
 
 func (a *Accounts) mayTry(key string) error {

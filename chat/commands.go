@@ -52,6 +52,8 @@ func (s *Session) Handle(ctx context.Context, cmd wire.Command) error {
 		return s.listRooms(ctx)
 	case *wire.Who:
 		return s.listMembers(ctx, c)
+	case *wire.Broken:
+		return s.badFrame(ctx, c.Err)
 	case *wire.Quit:
 		return s.over(CloseBye, "bye")
 	default:

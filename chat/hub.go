@@ -20,13 +20,14 @@ import (
 )
 
 const (
-	blindPeriod = 250 * time.Millisecond // between two head checks while the bus is not heard
-	headPeriod  = time.Second            // between two head checks
-	headChunk   = 500                    // rooms of one head check's statement
-	fillWorkers = 8                      // gaps that are filled at the same time
-	fillRetry   = 250 * time.Millisecond
-	livePeriod  = 30 * time.Second // between two looks whether the sessions still stand
-	recentTotal = 64 << 20         // bytes of recent events per node
+	blindPeriod  = 250 * time.Millisecond // between two head checks while the bus is not heard
+	headPeriod   = time.Second            // between two head checks
+	headChunk    = 500                    // rooms of one head check's statement
+	fillWorkers  = 8                      // gaps that are filled at the same time
+	fillRetry    = 250 * time.Millisecond
+	expiryPeriod = 2 * time.Second  // between two looks whose sign-in has run out
+	livePeriod   = 30 * time.Second // between two looks whether the sessions still stand
+	recentTotal  = 64 << 20         // bytes of recent events per node
 )
 
 func roomTopic(id RoomID) bus.Topic { return bus.Topic("room/" + string(id)) }

@@ -15,18 +15,14 @@ import (
 // Close codes of the protocol; the others are RFC 6455's own.
 const (
 	CloseBye         = 1000
-	CloseGoingAway   = 1001
 	CloseUnsupported = 1003
 	CloseBadText     = 1007
-	ClosePolicy      = 1008
 	CloseTooLarge    = 1009
 	CloseInternal    = 1011
 	CloseRestart     = 1012
 	CloseBadFrame    = 4400
 	CloseSignIn      = 4401
-	CloseNoProgress  = 4408
 	CloseTooMany     = 4429
-	CloseNotReady    = 4503
 )
 
 // add takes a session into the roster; false means that the node is draining.
@@ -115,13 +111,20 @@ func (h *Hub) control(user UserID, e bus.Event) {
 // time is up, and by asking the store for those that ended elsewhere while the
 // bus was not heard.
 func (h *Hub) watchSessions(ctx context.Context) error {
-	ticker := time.NewTicker(jitter(livePeriod))
-	defer ticker.Stop()
+	expired, live := time.NewTicker(expiryPeriod), time.NewTicker(jitter(livePeriod))
+	defer expired.Stop()
+	defer live.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-ticker.C:
+		case <-expired.C:
+			for _, s := range h.all() {
+				if s.Identity().Session.Ended(h.now()) {
+					s.End(CloseSignIn, "sign in again")
+				}
+			}
+		case <-live.C:
 			h.checkSessions(ctx)
 		}
 	}

@@ -268,8 +268,10 @@ func (s *Session) frame(ctx context.Context, data []byte) error {
 		return s.over(CloseBadText, "not UTF-8")
 	}
 	cmd, err := s.codec.Decode(data)
-	if err != nil {
-		return s.badFrame(ctx, err)
+	if d, ok := errors.AsType[*wire.DecodeError](err); ok {
+		cmd = &wire.Broken{Header: wire.Header{Type: "broken", ID: d.ID}, Err: d}
+	} else if err != nil {
+		return err
 	}
 	if cmd == nil {
 		return nil
@@ -289,11 +291,8 @@ func (s *Session) frame(ctx context.Context, data []byte) error {
 	return s.refuse(ctx, cmd.CommandID(), err)
 }
 
-func (s *Session) badFrame(ctx context.Context, err error) error {
-	var d *wire.DecodeError
-	if !errors.As(err, &d) {
-		return err
-	}
+// badFrame tells what is wrong with a message.
+func (s *Session) badFrame(ctx context.Context, d *wire.DecodeError) error {
 	f := wire.Error{ID: d.ID, Code: d.Code, Detail: d.Detail}
 	if d.Field != "" {
 		f.Errors = []wire.FieldError{{Field: d.Field, Detail: d.Detail}}

@@ -65,10 +65,7 @@ func logFrame(log *slog.Logger) func(chat.Handler) chat.Handler {
 // goes on for a burst after it was refused is cut off with 4429.
 func limitFrame(r mw.Rate, perUser *mw.Limiter, now func() time.Time) func(chat.Handler) chat.Handler {
 	return func(next chat.Handler) chat.Handler {
-		own := rate.NewLimiter(rate.Inf, 0)
-		if r.Events > 0 {
-			own = rate.NewLimiter(rate.Limit(float64(r.Events)/r.Per.Seconds()), r.Burst)
-		}
+		own := limiterOf(r)
 		refused := 0
 		return func(ctx context.Context, s *chat.Session, cmd wire.Command) error {
 			t := now()
@@ -88,4 +85,12 @@ func limitFrame(r mw.Rate, perUser *mw.Limiter, now func() time.Time) func(chat.
 			return chat.Later(chat.ErrRateLimited, "too many commands", wait, nil)
 		}
 	}
+}
+
+// limiterOf makes a limiter of its own for a rate; off lets everything through.
+func limiterOf(r mw.Rate) *rate.Limiter {
+	if r.Events == 0 {
+		return rate.NewLimiter(rate.Inf, 0)
+	}
+	return rate.NewLimiter(rate.Limit(float64(r.Events)/r.Per.Seconds()), r.Burst)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net/http"
 	"slices"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/coder/websocket"
+	"golang.org/x/time/rate"
 
 	"hubbub/chat"
 	"hubbub/chat/wire"
@@ -27,6 +29,9 @@ type SocketOptions struct {
 	Log      *slog.Logger
 	// Max is how many sockets may be open at once; above it new ones get 503.
 	Max int
+	// RateSockets limits how fast sockets are opened, so that everybody coming
+	// back at once is a queue and not a fall.
+	RateSockets mw.Rate
 	// RateSession limits the commands of one socket, PerUser those of one user.
 	RateSession mw.Rate
 	PerUser     *mw.Limiter
@@ -38,7 +43,8 @@ type SocketOptions struct {
 // the HTTP server neither closes nor awaits hijacked connections
 // (golang/go#17721).
 type Sockets struct {
-	o SocketOptions
+	o     SocketOptions
+	doors *rate.Limiter
 
 	mu       sync.Mutex
 	open     int
@@ -48,7 +54,7 @@ type Sockets struct {
 
 // NewSockets makes the handler.
 func NewSockets(o SocketOptions) *Sockets {
-	s := &Sockets{o: o}
+	s := &Sockets{o: o, doors: limiterOf(o.RateSockets)}
 	s.o.Session.Wrap = frameLinks(o)
 	s.o.Session.Limits = wire.Limits{
 		Frame: wire.MaxFrame, Text: wire.MaxText, Depth: wire.MaxDepth, ID: wire.MaxID,
@@ -77,15 +83,25 @@ func (s *Sockets) Open() int {
 	return s.open
 }
 
-// enter takes one of the places, or says why there is none.
-func (s *Sockets) enter() (string, bool) {
+// retryDoor is the least delay told to a client that found no place; each gets
+// one of its own, up to twice as long.
+const retryDoor = 2 * time.Second
+
+// enter takes one of the places, or says why there is none. A client that comes
+// back (?resume=1) goes before one that is new: half of the burst is kept for
+// those who were in the middle of something.
+func (s *Sockets) enter(resume bool) (string, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	now := time.Now()
+	fresh := !resume && s.doors.Limit() != rate.Inf
 	switch {
 	case s.draining:
 		return "this server is stopping", false
 	case s.o.Max > 0 && s.open >= s.o.Max:
 		return "this server has as many sockets as it can carry", false
+	case fresh && s.doors.TokensAt(now) < float64(s.doors.Burst())/2, !s.doors.AllowN(now, 1):
+		return "too many clients come at once", false
 	}
 	s.open++
 	s.wg.Add(1)
@@ -102,8 +118,8 @@ func (s *Sockets) exit() {
 // ServeHTTP checks everything that can be refused while this still is HTTP,
 // then blocks in the session until the client has gone.
 func (s *Sockets) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if why, ok := s.enter(); !ok {
-		mw.WriteProblem(w, r, http.StatusServiceUnavailable, "unavailable", why, time.Second)
+	if why, ok := s.enter(r.URL.Query().Get("resume") == "1"); !ok {
+		mw.WriteProblem(w, r, http.StatusServiceUnavailable, "unavailable", why, retryDoor+rand.N(retryDoor))
 		return
 	}
 	defer s.exit()

@@ -121,6 +121,12 @@ type (
 		Header
 		Room string `json:"room"`
 	}
+	// Broken stands for a message that is no command: it takes the way of all
+	// others, so that the same limits hold.
+	Broken struct {
+		Header
+		Err *DecodeError
+	}
 	// Quit ends the socket with 1000 (text format only).
 	Quit struct{ Header }
 )

@@ -38,6 +38,7 @@ func TestConfigDefaults(t *testing.T) {
 		Mode: ModeServe, Listen: "127.0.0.1:8080", Admin: "127.0.0.1:9090", Data: "data",
 		SQL: "sqlite:" + filepath.Join("data", "hubbub.db"), SQLOpen: 50, Guests: true,
 		RateSession: mw.Rate{Events: 20, Per: time.Second, Burst: 40},
+		RateSockets: mw.Rate{Events: 500, Per: time.Second, Burst: 1000},
 		RateUser:    mw.Rate{Events: 50, Per: time.Second, Burst: 100},
 		RateAddress: mw.Rate{Events: 20, Per: time.Second, Burst: 40},
 		RateLogin:   mw.Rate{Events: 5, Per: time.Minute, Burst: 10},

@@ -104,7 +104,7 @@ func newNode(ctx context.Context, cfg Config, log *slog.Logger) (_ *node, err er
 	panics := newPanics(registry)
 	n.sockets = web.NewSockets(web.SocketOptions{
 		Hub: n.hub, Rooms: n.rooms, Accounts: n.accounts, Origins: origins, Log: log,
-		Max: cfg.MaxSockets, RateSession: cfg.RateSession, PerUser: perUser, Panicked: panics.Inc,
+		Max: cfg.MaxSockets, RateSockets: cfg.RateSockets, RateSession: cfg.RateSession, PerUser: perUser, Panicked: panics.Inc,
 		Session: chat.SessionOptions{
 			Node: cfg.Node, Log: log, Presence: n.presence, Degraded: degraded},
 	})

@@ -141,6 +141,8 @@ func settings() []setting {
 			func(c *Config) *mw.Rate { return &c.RateAddress }),
 		rateSetting("rate-login", "5/m:10", "Attempts to sign in, for one name and for one address.",
 			func(c *Config) *mw.Rate { return &c.RateLogin }),
+		rateSetting("rate-sockets", "500/s:1000", "New sockets of this node; the next one gets 503. Half of the burst is kept for clients that come back.",
+			func(c *Config) *mw.Rate { return &c.RateSockets }),
 		{
 			flag: "max-sockets", derived: "the open-file limit less 256", allowed: "1 up to the open-file limit (ulimit -n) less 256",
 			what: "Sockets at once; the next one gets 503.",
