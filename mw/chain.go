@@ -32,7 +32,7 @@ type Options struct {
 	Origins *Origins
 	// Find looks up a session token; see [Authenticate].
 	Find func(ctx context.Context, token string) (Principal, error)
-	// PerAddress limits what comes before sign-in, PerUser what signed-in users do.
+	// PerAddress limits what nobody signed in does, PerUser what signed-in users do.
 	PerAddress, PerUser *Limiter
 	// MaxBody is the most bytes of a request body; may be 0 for [DefaultMaxBody].
 	MaxBody int64
@@ -62,8 +62,9 @@ func Standard(o Options) []func(http.Handler) http.Handler {
 		RefuseURLTokens,
 		CrossOrigin(o.Origins),
 		LimitBody(o.MaxBody),
-		unless(free, LimitAddress(o.PerAddress)),
+		unless(free, RefuseSpent(o.PerAddress)),
 		unless(free, Authenticate(o.Find, o.Log)),
+		unless(free, LimitStrangers(o.PerAddress)),
 		LimitUser(o.PerUser),
 	}
 }

@@ -46,7 +46,7 @@ func TestStandardOrder(t *testing.T) {
 		{"origin before body", nil, 0, "POST", "/ok", []string{"Origin", "https://evil.example", "Content-Encoding", "gzip"}, 403, "forbidden", "/ok", 0},
 		{"compressed body", nil, 0, "POST", "/ok", []string{"Content-Encoding", "gzip", "Authorization", user1}, 415, "unsupported", "/ok", 0},
 		{"body before limit", func(o *mw.Options) { o.PerAddress = mw.NewLimiter(once) }, 1, "POST", "/ok", []string{"Content-Encoding", "gzip"}, 415, "unsupported", "/ok", 0},
-		{"limit by address", func(o *mw.Options) { o.PerAddress = mw.NewLimiter(once) }, 1, "GET", "/ok", []string{"Authorization", user1}, 429, "rate_limited", "/ok", 1},
+		{"limit by address", func(o *mw.Options) { o.PerAddress = mw.NewLimiter(once) }, 1, "GET", "/ok", []string{"Authorization", "Bearer wrong"}, 429, "rate_limited", "/ok", 1},
 		{"database away", nil, 0, "GET", "/ok", []string{"Authorization", "Bearer down"}, 503, "unavailable", "/ok", 1},
 		{"limit by user", func(o *mw.Options) { o.PerUser = mw.NewLimiter(once) }, 1, "GET", "/ok", []string{"Authorization", user1}, 429, "rate_limited", "/ok", 2},
 		{"user required", nil, 0, "GET", "/me", []string{"Authorization", "Bearer wrong"}, 401, "unauthenticated", "/me", 1},
@@ -98,6 +98,22 @@ func TestStandardLimitsUsersBehindOneAddressApart(t *testing.T) {
 	}
 	if lines := s.lines(t, "request"); lines[1]["user"] != "user-one" {
 		t.Errorf("a limited user is not named: %v", lines[1])
+	}
+}
+
+func TestStandardSignedInCostTheirAddressNothing(t *testing.T) {
+	s := newSite(t, func(o *mw.Options) {
+		o.PerAddress = mw.NewLimiter(mw.Rate{Events: 1, Per: 3600e9, Burst: 1})
+	})
+	for range 3 {
+		if w := s.do("GET", "/me", "Authorization", user1); w.Code != 200 {
+			t.Errorf("signed in: %d, want 200", w.Code)
+		}
+	}
+	for i, want := range []int{200, 429} {
+		if w := s.do("GET", "/ok"); w.Code != want {
+			t.Errorf("request %d of nobody: %d, want %d", i, w.Code, want)
+		}
 	}
 }
 

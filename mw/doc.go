@@ -23,13 +23,14 @@
 //  9. [CrossOrigin] relies on a checked Host, and comes before the session is
 //     looked at: a foreign page learns nothing about who is signed in.
 //  10. [LimitBody] only wraps the body; it comes before the first reader of it.
-//  11. [LimitAddress] comes before sign-in, because looking up a session costs
-//     a query and guessing tokens must be slow.
+//  11. [RefuseSpent] comes before sign-in, because looking up a session costs a
+//     query: who has guessed too often is not looked up any more.
 //  12. [Authenticate] says who it is, or nobody.
-//  13. [LimitUser] needs to know who it is; many users behind one address each
+//  13. [LimitStrangers] counts against the address what came from nobody.
+//  14. [LimitUser] needs to know who it is; many users behind one address each
 //     have their own allowance here.
 //
-// 1 and 2, 3 and 4, 5 and 6 could trade places without anybody seeing it; a test
+// 1 and 2, 3 and 4, 5 and 6, 13 and 14 could trade places without anybody seeing it; a test
 // fails when any other neighbours do.
 //
 // [RequireUser] follows on the routes that are not for everybody.

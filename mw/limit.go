@@ -59,8 +59,29 @@ func (l *Limiter) Allow(key string, now time.Time) (ok bool, retryAfter time.Dur
 	if bucket.AllowN(now, 1) {
 		return true, 0
 	}
+	return false, wait(bucket, now)
+}
+
+// Spent tells whether nothing is left of the allowance of key, and takes nothing.
+func (l *Limiter) Spent(key string, now time.Time) (spent bool, retryAfter time.Duration) {
+	if l.rate.Off() {
+		return false, 0
+	}
+	hash := maphash.String(l.seed, key)
+	shard := &l.shards[hash%limiterShards]
+	shard.mu.Lock()
+	bucket, known := shard.buckets[hash]
+	shard.mu.Unlock()
+	if !known || bucket.TokensAt(now) >= 1 {
+		return false, 0
+	}
+	return true, wait(bucket, now)
+}
+
+// wait is how long it takes until the bucket has a token again.
+func wait(bucket *rate.Limiter, now time.Time) time.Duration {
 	missing := 1 - bucket.TokensAt(now)
-	return false, max(time.Duration(missing/float64(bucket.Limit())*float64(time.Second)), time.Millisecond)
+	return max(time.Duration(missing/float64(bucket.Limit())*float64(time.Second)), time.Millisecond)
 }
 
 func (s *limiterShard) bucket(hash uint64, l *Limiter, now time.Time) *rate.Limiter {
@@ -94,27 +115,43 @@ func (s *limiterShard) sweepLocked(now time.Time) {
 	}
 }
 
-// LimitAddress limits requests by the client's address ([AddressKey]) and
-// answers 429 with Retry-After to what is too much.
-func LimitAddress(l *Limiter) func(http.Handler) http.Handler {
-	return limit(l, func(r *http.Request) (string, bool) {
+// RefuseSpent turns away an address ([AddressKey]) whose allowance is used up,
+// with 429 and Retry-After, before anything is looked up for it.
+func RefuseSpent(l *Limiter) func(http.Handler) http.Handler {
+	return limit(l.Spent, func(r *http.Request) (string, bool) {
 		return AddressKey(ClientAddr(r.Context())), true
+	})
+}
+
+// LimitStrangers takes requests that come from nobody, or from somebody with
+// wrong credentials, out of their address's allowance. Those who are signed in
+// cost their address nothing, or a whole office would share one.
+func LimitStrangers(l *Limiter) func(http.Handler) http.Handler {
+	return limit(l.refuse, func(r *http.Request) (string, bool) {
+		_, known := PrincipalFrom(r.Context())
+		return AddressKey(ClientAddr(r.Context())), !known
 	})
 }
 
 // LimitUser does the same by user; requests of nobody pass, being limited by address.
 func LimitUser(l *Limiter) func(http.Handler) http.Handler {
-	return limit(l, func(r *http.Request) (string, bool) {
+	return limit(l.refuse, func(r *http.Request) (string, bool) {
 		p, ok := PrincipalFrom(r.Context())
 		return p.User, ok
 	})
 }
 
-func limit(l *Limiter, key func(*http.Request) (string, bool)) func(http.Handler) http.Handler {
+// refuse is Allow the other way round.
+func (l *Limiter) refuse(key string, now time.Time) (bool, time.Duration) {
+	ok, retryAfter := l.Allow(key, now)
+	return !ok, retryAfter
+}
+
+func limit(refuse func(string, time.Time) (bool, time.Duration), key func(*http.Request) (string, bool)) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if k, limited := key(r); limited {
-				if ok, retryAfter := l.Allow(k, time.Now()); !ok {
+				if refused, retryAfter := refuse(k, time.Now()); refused {
 					WriteProblem(w, r, http.StatusTooManyRequests, "rate_limited", "", retryAfter)
 					return
 				}
