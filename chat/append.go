@@ -33,6 +33,7 @@ type appender struct {
 	// Static after construction.
 	store Store
 	tell  func([]Event)
+	probe func(point string)
 	slots chan struct{} // one token per batch that may be open
 	queue int
 
@@ -62,7 +63,14 @@ type AppendStats struct {
 	Rooms                    int   // with a running writer, now
 }
 
-func newAppender(store Store, tell func([]Event), batches, queue int) *appender {
+// The points at which RoomsOptions.Probe is called.
+const (
+	PointCommitted = "committed"
+	PointAcked     = "acked"
+)
+
+func newAppender(store Store, tell func([]Event), o RoomsOptions) *appender {
+	batches, queue := o.Batches, o.Queue
 	if batches <= 0 {
 		batches = 16
 	}
@@ -70,7 +78,7 @@ func newAppender(store Store, tell func([]Event), batches, queue int) *appender 
 		queue = 1024
 	}
 	return &appender{
-		store: store, tell: tell, slots: make(chan struct{}, batches), queue: queue,
+		store: store, tell: tell, probe: o.Probe, slots: make(chan struct{}, batches), queue: queue,
 		rooms: make(map[RoomID]*writer),
 	}
 }
@@ -162,6 +170,7 @@ func (a *appender) commit(room RoomID, batch []pending) {
 		}
 		return
 	}
+	a.probe(PointCommitted)
 	var events []Event
 	for i, p := range batch {
 		if res := results[i]; res.Err == nil && !res.Repeat {
@@ -169,6 +178,7 @@ func (a *appender) commit(room RoomID, batch []pending) {
 		}
 		p.done <- results[i]
 	}
+	a.probe(PointAcked)
 	a.tell(events)
 }
 

@@ -52,6 +52,10 @@ type RoomsOptions struct {
 	Batches int
 	// Queue is how many drafts may wait per room (default 1024).
 	Queue int
+	// Probe is called where a batch has been committed and nobody was told
+	// ([PointCommitted]), and where its senders were told and nobody else
+	// ([PointAcked]): for fault tests, which end the process there. May be nil.
+	Probe func(point string)
 }
 
 // NewRooms makes the durable half; Run must run while it is used.
@@ -63,7 +67,10 @@ func NewRooms(store Store, users Users, pub Publisher, o RoomsOptions) *Rooms {
 		o.Now = time.Now
 	}
 	r := &Rooms{store: store, users: users, pub: pub, log: o.Log, node: o.Node, now: o.Now}
-	r.appender = newAppender(store, r.tell, o.Batches, o.Queue)
+	if o.Probe == nil {
+		o.Probe = func(string) {}
+	}
+	r.appender = newAppender(store, r.tell, o)
 	return r
 }
 

@@ -85,13 +85,13 @@ func newNode(ctx context.Context, cfg Config, log *slog.Logger) (_ *node, err er
 	// The name of this life of the node: an earlier one may still have a lease.
 	n.presence = chat.NewPresence(n.hub, leases, cfg.Node+"-"+chat.NewID(), log)
 	n.rooms = chat.NewRooms(store, store, n.bus, chat.RoomsOptions{
-		Node: cfg.Node, Log: log, Batches: max(1, cfg.SQLOpen/2)})
+		Node: cfg.Node, Log: log, Now: clock, Batches: max(1, cfg.SQLOpen/2), Probe: probe})
 	if err := n.rooms.EnsureGeneral(ctx); err != nil {
 		return nil, err
 	}
 	logins := mw.NewLimiter(cfg.RateLogin)
 	n.accounts = chat.NewAccounts(store, chat.AccountOptions{
-		Guests: cfg.Guests, Ended: n.rooms.EndSessions, Log: log,
+		Now: clock, Guests: cfg.Guests, Ended: n.rooms.EndSessions, Log: log,
 		LoginLimit: func(key string) (bool, time.Duration) { return logins.Allow(key, time.Now()) },
 	})
 

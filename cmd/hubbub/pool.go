@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -39,7 +40,7 @@ func newPools(sqlOpen int, log *slog.Logger) *pools {
 // SQL gives the pool of the database.
 func (p *pools) SQL(url string) (*sqldb.DB, error) {
 	return once(p, p.sql, url, func() (*sqldb.DB, error) {
-		return sqldb.Open(url, sqldb.Options{MaxOpen: p.sqlOpen, Logger: p.log})
+		return sqldb.Open(url, sqldb.Options{MaxOpen: p.sqlOpen, Logger: p.log, Dialer: dialer()})
 	})
 }
 
@@ -86,13 +87,15 @@ const clusterScheme = "redis-cluster://"
 // openRedis makes a client; it connects on first use. Every wait has a limit:
 // without ContextTimeoutEnabled a context's deadline would not bound a command.
 func openRedis(url string) (redis.UniversalClient, error) {
+	const ioTime = 3 * time.Second
 	if rest, ok := strings.CutPrefix(url, clusterScheme); ok {
 		o, err := redis.ParseClusterURL("redis://" + rest)
 		if err != nil {
 			return nil, errors.New("redis: the address cannot be read")
 		}
 		o.ContextTimeoutEnabled = true
-		o.DialTimeout, o.ReadTimeout, o.WriteTimeout = 2*time.Second, 3*time.Second, 3*time.Second
+		o.DialTimeout, o.ReadTimeout, o.WriteTimeout = dialTime, ioTime, ioTime
+		o.Dialer = dialWith(o.TLSConfig)
 		return redis.NewClusterClient(o), nil
 	}
 	o, err := redis.ParseURL(url)
@@ -100,8 +103,17 @@ func openRedis(url string) (redis.UniversalClient, error) {
 		return nil, errors.New("redis: the address cannot be read")
 	}
 	o.ContextTimeoutEnabled = true
-	o.DialTimeout, o.ReadTimeout, o.WriteTimeout = 2*time.Second, 3*time.Second, 3*time.Second
+	o.DialTimeout, o.ReadTimeout, o.WriteTimeout = dialTime, ioTime, ioTime
+	o.Dialer = dialWith(o.TLSConfig)
 	return redis.NewClient(o), nil
+}
+
+// dialWith opens connections with TLS if there is a config for it.
+func dialWith(config *tls.Config) func(ctx context.Context, network, addr string) (net.Conn, error) {
+	if config == nil {
+		return dialer().DialContext
+	}
+	return (&tls.Dialer{NetDialer: dialer(), Config: config}).DialContext
 }
 
 // takeRedisLog sends what go-redis says by itself, a line for each failed dial,

@@ -114,6 +114,9 @@ func mysqlConfig(raw string, opts Options) (*mysql.Config, error) {
 	config.DBName = name
 	config.TLSConfig = query.Get("tls")
 	config.Timeout = opts.DialTimeout
+	if opts.Dialer != nil {
+		config.DialFunc = opts.Dialer.DialContext
+	}
 	config.ReadTimeout, config.WriteTimeout = opts.IOTimeout, opts.IOTimeout
 	config.MaxAllowedPacket = maxPacket
 	config.InterpolateParams = true // one round trip per statement, not three

@@ -23,6 +23,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"strings"
 	"time"
 )
@@ -53,6 +54,8 @@ type Options struct {
 	// frozen server holds nobody for ever. It is more than StatementTime.
 	// Default 10 s.
 	IOTimeout time.Duration
+	// Dialer opens the connections to a server; nil for a plain one.
+	Dialer *net.Dialer
 	// TxTimeout bounds a whole transaction; see DB.Tx. Default 10 s.
 	TxTimeout time.Duration
 	// Logger gets what the driver has to tell about broken connections.
