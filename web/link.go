@@ -14,6 +14,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"hubbub/chat/wire"
+	"hubbub/mw"
 )
 
 const (
@@ -31,10 +32,40 @@ const (
 )
 
 // grip takes the network connection out of the hands of the WebSocket library
-// when it hijacks: the library gets a [link] around it.
+// when it hijacks: the library gets a [link] around it. What the library says
+// to a handshake that it refuses is held back, and said in our own words.
 type grip struct {
 	http.ResponseWriter
-	link *link
+	link    *link
+	refused int // the library's status
+}
+
+func (g *grip) WriteHeader(status int) {
+	if status != http.StatusSwitchingProtocols {
+		g.refused = status
+		return
+	}
+	g.ResponseWriter.WriteHeader(status)
+}
+
+func (g *grip) Write(p []byte) (int, error) {
+	if g.refused != 0 {
+		return len(p), nil
+	}
+	return g.ResponseWriter.Write(p)
+}
+
+// answer tells the client why there is no socket. The library has set the
+// headers that say what it would need.
+func (g *grip) answer(r *http.Request) {
+	switch {
+	case g.refused == 0: // the connection is gone
+	case g.Header().Get("Sec-WebSocket-Version") != "", g.refused == http.StatusUpgradeRequired:
+		// RFC 6455, 4.2.2: the library answers a wrong version with 400.
+		mw.WriteProblem(g.ResponseWriter, r, http.StatusUpgradeRequired, "bad_request", "this path takes WebSockets of version 13 only", 0)
+	default:
+		mw.WriteProblem(g.ResponseWriter, r, g.refused, "bad_request", "this is no handshake of a WebSocket (RFC 6455, 4.2.1)", 0)
+	}
 }
 
 // Hijack is found by the library before it unwraps any writer.

@@ -132,6 +132,11 @@ func (s *Sockets) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			"no such subprotocol; supported: "+strings.Join(wire.Protocols(), ", "), 0)
 		return
 	}
+	if r.ContentLength != 0 {
+		// Its bytes would be read as frames.
+		mw.WriteProblem(w, r, http.StatusBadRequest, "bad_request", "a request for a socket has no body", 0)
+		return
+	}
 	id, ok := identity(r)
 	if !ok && hasCredentials(r) {
 		w.Header().Set("WWW-Authenticate", "Bearer")
@@ -145,7 +150,8 @@ func (s *Sockets) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		CompressionMode:    websocket.CompressionDisabled,
 	})
 	if err != nil {
-		return // Accept has answered
+		grip.answer(r)
+		return
 	}
 	conn := &socket{ws: ws, link: grip.link}
 	defer conn.CloseNow()
