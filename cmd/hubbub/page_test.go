@@ -75,3 +75,68 @@ func TestPageShowsTextAsText(t *testing.T) {
 		}
 	}
 }
+
+// What was written without a connection is kept over a reload and sent once.
+func TestPageKeepsWhatIsNotSent(t *testing.T) {
+	_, people := pages(t, "ada", "grace")
+	ada, grace := people[0], people[1]
+	ada.Post("first")
+	ada.WaitFor("first")
+	browser.Eval[any](ada, `hubbub.store.socket.stop()`)
+	ada.Post("second")
+	ada.Post("third")
+	ada.Until("both wait", `document.querySelectorAll(".message.pending").length === 2`)
+	browser.Eval[any](ada, `(() => { const box = document.querySelector("#composer-box"); box.value = "a draft"; box.dispatchEvent(new Event("input")) })()`)
+	if got := grace.Texts(); !slices.Equal(got, []string{"first"}) {
+		t.Errorf("before the reload: %q", got)
+	}
+
+	ada.Open("/r/general")
+	want := []string{"first", "second", "third"}
+	for i, p := range people {
+		p.WaitFor("third")
+		if got := p.Texts(); !slices.Equal(got, want) {
+			t.Errorf("page %d shows %q, want %q", i, got, want)
+		}
+	}
+	if got := browser.Eval[string](ada, `document.querySelector("#composer-box").value`); got != "a draft" {
+		t.Errorf("the draft is %q after a reload", got)
+	}
+	ada.Until("the outbox is empty", `hubbub.store.outbox.size === 0`)
+}
+
+func TestPageCountsUnread(t *testing.T) {
+	_, people := pages(t, "ada", "grace")
+	ada, grace := people[0], people[1]
+	grace.Click(`[aria-label="New room"]`)
+	grace.Type(`dialog input[name=name]`, "side\r")
+	grace.Until("the new room is open", `hubbub.store.open?.name === "side"`)
+
+	for _, text := range []string{"one", "two"} {
+		ada.Post(text)
+		ada.WaitFor(text)
+	}
+	grace.Until("a badge of 2", `document.querySelector(".room.unread .badge")?.firstChild.data === "2"`)
+	grace.Until("the title counts", `document.title.startsWith("(2)")`)
+
+	grace.Click(".room.unread")
+	grace.WaitFor("two")
+	grace.Until("the line stands before the first unread message",
+		`document.querySelector(".separator.new")?.nextElementSibling.querySelector(".text").innerText.trim() === "one"`)
+	browser.Eval[any](grace, `window.dispatchEvent(new Event("focus"))`)
+	grace.Until("nothing is unread", `!document.querySelector(".room.unread") && hubbub.store.unread === 0`)
+	grace.Open("/r/general") // and the server knows
+	grace.Until("still nothing", `hubbub.store.unread === 0`)
+}
+
+func TestPageSignsInAndOut(t *testing.T) {
+	_, people := pages(t, "ada")
+	ada := people[0]
+	ada.Click(".rail .me")
+	ada.Click(".menu-item:last-child")
+	ada.Until("the door", `!!document.querySelector(".door")`)
+	ada.SignIn("ada")
+	ada.Open("/r/general")
+	ada.Post("back again")
+	ada.WaitFor("back again")
+}

@@ -26,6 +26,7 @@ export async function roomDetails(store, room, on) {
     await load();
   });
   const change = room.moderates && !room.direct && h("details.more", {}, h("summary", {}, s.changeRoom), changeForm(room, on));
+  if (invite) invite.classList.add("inline");
   const dialog = open("sheet", room.mark,
     room.topic && h("p.dialog-text", { dir: "auto" }, room.topic),
     change, invite, h("section", {}, count, message, list),

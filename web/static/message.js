@@ -14,17 +14,23 @@ export function rows({ room, me, echoes, marked, quotes, on }) {
   if (loaded && atOldest) out.push({ key: "start", version: room.mark + room.topic, make: () => start(room) });
   let before = null;
   let lined = false;
+  let today = "";
+  const begun = new Set(); // clocks may go back: a day can begin twice
   const day = (at) => {
-    if (before && dayKey(before.at) === dayKey(at)) return;
+    if (dayKey(at) === today) return;
+    today = dayKey(at);
     const name = dayName(at);
-    out.push({ key: `day-${dayKey(at)}`, version: name, make: () => separator("day", name) });
+    if (begun.has(today)) return;
+    begun.add(today);
+    out.push({ key: `day-${today}`, version: name, make: () => separator("day", name) });
     before = null;
   };
   for (const item of items) {
     day(item.at);
     if (!lined && room.newAfter && item.seq > room.newAfter) {
       lined = true;
-      if (items[items.length - 1].seq > room.newAfter && out.some((r) => r.item || r.note)) {
+      // For a newcomer everything is new: no line above the very first message.
+      if (room.newAfter >= 1 || out.some((r) => r.item || r.note)) {
         out.push({ key: "new", version: "1", make: () => separator("new", s.newMessages) });
         before = null;
       }

@@ -105,7 +105,7 @@ export class Outbox {
       } else if (AGAIN.has(err.code) || LATER.has(err.code)) {
         entry.state = "queued";
         if (LATER.has(err.code)) wait = Math.max(err.retryAfter || 0, Math.random() * Math.min(15_000, 400 * 2 ** entry.tries));
-        else if (err.code === "timeout") wait = 500;
+        else wait = 200; // the connection tells when to go on; this only keeps a fault from spinning
       } else {
         entry.state = "failed";
         entry.error = err.detail || err.code || String(err);

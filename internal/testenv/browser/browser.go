@@ -188,7 +188,7 @@ func (p *Page) Open(path string) {
 // not wait for the ack: WaitFor does.
 func (p *Page) Post(text string) {
 	p.t.Helper()
-	p.do("post "+text, chromedp.SendKeys(chromedp.CSS("#composer-box"), text+"\r"))
+	p.Type("#composer-box", text+"\r")
 }
 
 // WaitFor waits until a stored message with exactly this text is shown.
@@ -222,6 +222,12 @@ func (p *Page) Until(what, expression string) {
 func (p *Page) Click(selector string) {
 	p.t.Helper()
 	p.do("click "+selector, chromedp.Click(chromedp.CSS(selector)))
+}
+
+// Type types into the first element of a CSS selector; "\r" is Enter.
+func (p *Page) Type(selector, text string) {
+	p.t.Helper()
+	p.do("type into "+selector, chromedp.SendKeys(chromedp.CSS(selector), text))
 }
 
 func (p *Page) goTo(path string) {
