@@ -1,0 +1,64 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+// Exit codes.
+const (
+	exitKept   = 0
+	exitBroken = 1 // a promise was broken
+	exitFailed = 2 // the check could not be carried out, or says nothing
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// The first signal ends the sending and leads to the verdict, the second one
+	// ends the process.
+	context.AfterFunc(ctx, stop)
+	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// run does what the command line asks for and gives the exit code. The result
+// goes to out, everything else to log.
+func run(ctx context.Context, args []string, out, log io.Writer) int {
+	fail := func(err error) int {
+		fmt.Fprintln(log, "hubbub-bench:", err)
+		return exitFailed
+	}
+	if len(args) == 0 || args[0] != "verify" {
+		return fail(errors.New("the command is verify; try hubbub-bench verify --help"))
+	}
+	o, err := parseOptions(args[1:], log)
+	if errors.Is(err, flag.ErrHelp) {
+		return exitKept
+	}
+	if err != nil {
+		return fail(err)
+	}
+	r, err := verify(ctx, o, log)
+	if err != nil {
+		return fail(err)
+	}
+	write := r.write
+	if o.JSON {
+		write = r.writeJSON
+	}
+	if err := write(out); err != nil {
+		return fail(err)
+	}
+	switch r.Verdict {
+	case Kept:
+		return exitKept
+	case Broken:
+		return exitBroken
+	}
+	return exitFailed
+}
