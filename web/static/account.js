@@ -18,6 +18,7 @@ export function userMenu(store, on) {
     themes,
     h("div.menu-list", {},
       h("button.menu-item", { type: "button", onclick: () => { dialog.close(); account(store, on); } }, icon("at"), s.account),
+      h("button.menu-item", { type: "button", onclick: () => { dialog.close(); shortcuts(); } }, icon("keys"), s.keyboard),
       h("button.menu-item", { type: "button", onclick: () => { dialog.close(); debug(store); } }, icon("pulse"), s.debug),
       h("a.menu-item", { href: "/docs" }, icon("link"), s.apiDocs),
       h("button.menu-item", { type: "button", onclick: async () => {
@@ -27,6 +28,13 @@ export function userMenu(store, on) {
         dialog.close();
         on.signOut();
       } }, icon("out"), s.signOut)));
+}
+
+/** shortcuts lists the keys. */
+export function shortcuts() {
+  const mac = /Mac|iPhone|iPad/.test(navigator.platform);
+  open("", s.keyboard, h("dl.facts.keys", {}, s.keys.map(([keys, does]) => h("div", {},
+    h("dt", {}, keys.split(" ").map((k) => h("kbd", {}, mac && k === "Ctrl" ? "⌘" : k))), h("dd", {}, does)))));
 }
 
 /** debug shows what a report needs, with a way to copy it. */

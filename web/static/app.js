@@ -13,7 +13,7 @@ import { Banner } from "./banner.js";
 import { signIn } from "./signin.js";
 import { newRoom, newDirect, browse, find, ask, words } from "./dialogs.js";
 import { roomDetails } from "./details.js";
-import { userMenu } from "./account.js";
+import { userMenu, shortcuts } from "./account.js";
 import { newID, badge } from "./format.js";
 import { keep, kept } from "./storage.js";
 import { s } from "./strings.js";
@@ -79,7 +79,7 @@ class Page {
     this.main = h("main.main", { id: "main" }, this.head, this.banner.el, this.blank, this.timeline.el, this.composer.el);
     this.shell = h("div.app", { "data-pane": "rooms" },
       h("a.skip", { href: "#main", onclick: (e) => { e.preventDefault(); this.composer.focus(); } }, s.skip), this.list.el, this.main);
-    this.store.on("rooms", () => { this.title(); this.drawHead(); });
+    this.store.on("rooms", () => { this.title(); this.drawHead(); this.putOut(); });
     this.store.on("presence", () => this.drawHead());
     this.store.on("typing", ({ room }) => room === this.store.open && this.drawTyping());
     this.clock = setInterval(() => this.drawTyping(), 1000);
@@ -185,6 +185,15 @@ class Page {
     }
   }
 
+  /** putOut leaves the open room when somebody else has ended the membership. */
+  putOut() {
+    const room = this.store.open;
+    if (!room || room.member || this.composer.form.hidden) return;
+    this.store.rooms.delete(room.id);
+    say(s.putOut(room.mark));
+    this.home();
+  }
+
   async entered(info) {
     await this.store.refresh().catch(() => {});
     await this.open(this.store.rooms.get(info.id) || this.store.adopt(info));
@@ -272,6 +281,10 @@ class Page {
 
   keys(e) {
     if (document.querySelector("dialog[open]")) return;
+    if ((e.ctrlKey || e.metaKey) && e.key === "/") {
+      e.preventDefault();
+      return shortcuts();
+    }
     if ((e.ctrlKey || e.metaKey) && !e.altKey && e.key.toLowerCase() === "k") {
       e.preventDefault();
       this.go.find();

@@ -33,8 +33,11 @@ export class Room {
     this.role = info.role || "";
     this.others = info.with || [];
     this.readSeq = Math.max(this.readSeq || 0, info.read_seq || 0);
-    this.countedTo = info.head;
-    this.unread = this.readSeq >= info.head ? 0 : info.unread || 0;
+    // An answer may be older than the events that came while it was on its way.
+    if (info.head >= this.log.cursor) {
+      this.countedTo = info.head;
+      this.unread = this.readSeq >= info.head ? 0 : info.unread || 0;
+    } else if (this.readSeq >= this.log.cursor) this.unread = 0;
     for (const a of this.others) this.names.set(a.id, a.name);
   }
 
