@@ -29,6 +29,8 @@ const (
 	// A peer is read at most so fast. The library bounds the size of a message,
 	// but not the number of its empty fragments.
 	inRate, inBurst = 1 << 20, 1 << 20
+	// Nor does it count pings and pongs; an honest peer sends fewer than one a second.
+	controlRate, controlBurst = 10, 100
 )
 
 // grip takes the network connection out of the hands of the WebSocket library
@@ -85,7 +87,10 @@ func (g *grip) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 		conn.Close()
 		return nil, nil, err
 	}
-	g.link = &link{Conn: conn, early: append([]byte(nil), early...), in: rate.NewLimiter(inRate, inBurst)}
+	g.link = &link{
+		Conn: conn, early: append([]byte(nil), early...),
+		in: rate.NewLimiter(inRate, inBurst), controls: rate.NewLimiter(controlRate, controlBurst),
+	}
 	g.link.heard.Store(time.Now().UnixNano())
 	return g.link, bufio.NewReadWriter(
 		bufio.NewReaderSize(g.link, linkBuffer), bufio.NewWriterSize(g.link, linkBuffer)), nil
@@ -95,9 +100,10 @@ func (g *grip) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 // together, remembers when the peer was heard, and reads no faster than allowed.
 type link struct {
 	net.Conn
-	in    *rate.Limiter
-	heard atomic.Int64 // nanoseconds since 1970
-	early []byte       // what net/http had read already; owned by the reader
+	in       *rate.Limiter
+	controls *rate.Limiter
+	heard    atomic.Int64 // nanoseconds since 1970
+	early    []byte       // what net/http had read already; owned by the reader
 
 	mu     sync.Mutex
 	corked bool
@@ -119,6 +125,17 @@ func (l *link) Read(p []byte) (int, error) {
 		}
 	}
 	return n, err
+}
+
+// control counts a ping or a pong of the peer, and ends the connection of one
+// that floods. The library calls it while it reads, so its own way to close,
+// which waits for the reader, would wait for ever.
+func (l *link) control() bool {
+	if l.controls.Allow() {
+		return true
+	}
+	l.Conn.Close()
+	return false
 }
 
 func (l *link) heardAt() time.Time { return time.Unix(0, l.heard.Load()) }
@@ -171,6 +188,22 @@ func (l *link) uncork() error {
 	}
 	l.buf = l.buf[:0]
 	return err
+}
+
+// closeTime is how long Close may wait for what was held back.
+const closeTime = time.Second
+
+// Close sends first what is held back: the library closes right after it has
+// written the answer to a close frame, and a client that misses it sees 1006.
+func (l *link) Close() error {
+	if l.mu.TryLock() { // else somebody sends it at this moment
+		if len(l.buf) > 0 && l.Conn.SetWriteDeadline(time.Now().Add(closeTime)) == nil {
+			_, _ = l.Conn.Write(l.buf) // a peer that is gone needs no answer
+			l.buf = nil
+		}
+		l.mu.Unlock()
+	}
+	return l.Conn.Close()
 }
 
 // pingFrame is an empty ping, unmasked as a server's frames are (RFC 6455, 5.5.2).

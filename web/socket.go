@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -148,6 +149,8 @@ func (s *Sockets) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		Subprotocols:       wire.Protocols(),
 		InsecureSkipVerify: true, // the origin was checked above, against more than the Host
 		CompressionMode:    websocket.CompressionDisabled,
+		OnPingReceived:     func(context.Context, []byte) bool { return grip.link.control() },
+		OnPongReceived:     func(context.Context, []byte) { grip.link.control() },
 	})
 	if err != nil {
 		grip.answer(r)
@@ -212,9 +215,11 @@ type socket struct {
 	link *link
 }
 
-// Read gives the next text message.
-func (c *socket) Read(ctx context.Context) ([]byte, error) {
-	typ, r, err := c.ws.Reader(ctx)
+// Read gives the next text message. CloseNow ends it, and nothing else: for a
+// context that could end, the library would start and stop a watch per frame,
+// however empty.
+func (c *socket) Read(context.Context) ([]byte, error) {
+	typ, r, err := c.ws.Reader(context.Background())
 	if err != nil {
 		return nil, err
 	}
@@ -231,14 +236,16 @@ func (c *socket) Read(ctx context.Context) ([]byte, error) {
 // network.
 func (c *socket) Write(frames [][]byte) error {
 	c.link.cork()
+	var err error
 	for _, f := range frames {
 		// Background: a deadline per message costs a context and a timer each; the
 		// link sets one on the network connection.
-		if err := c.ws.Write(context.Background(), websocket.MessageText, f); err != nil {
-			return fmt.Errorf("write: %w", err)
+		if err = c.ws.Write(context.Background(), websocket.MessageText, f); err != nil {
+			err = fmt.Errorf("write: %w", err)
+			break
 		}
 	}
-	return c.link.uncork()
+	return errors.Join(err, c.link.uncork())
 }
 
 func (c *socket) Ping() error      { return c.link.ping() }
