@@ -228,3 +228,26 @@ func sizes() []row {
 		{"a terabyte announced", append([]byte("\x81\xff\x00\x00\x01\x00\x00\x00\x00\x00key!"), strings.Repeat("x", 2*most)...), "CLOSE 1009 end"},
 	}
 }
+
+// A close frame is answered also while the server has much to say: section
+// 5.5.1, and without the answer a browser tells its page 1006.
+func TestCloseWhileReading(t *testing.T) {
+	t.Parallel()
+	s := newSocketSite(t)
+	addr := s.listen(t)
+	for i := range 250 {
+		s.do(s.token, "POST /v1/rooms/tea/messages", object{"client_id": fmt.Sprint(i), "text": strings.Repeat("x", 100)}).want(201)
+	}
+	join := masked(fin|opText, `{"type":"join","id":"j","room":"tea","since":0}`)
+	for i := range 300 {
+		p := s.dialSocket(t, dialTCP(t, addr))
+		p.write(concat(join, closing(1000, "")))
+		last, got := "", p.next()
+		for ; got != "end" && got != "silence"; got = p.next() {
+			last = got
+		}
+		if last != "CLOSE 1000" || got != "end" {
+			t.Fatalf("socket %d: %q, then %s", i, last, got)
+		}
+	}
+}
