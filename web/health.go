@@ -38,6 +38,7 @@ func (s *Server) healthz(w http.ResponseWriter, _ *http.Request) {
 
 // readyz says whether a balancer should send people here.
 func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
+	s.probed.Store(time.Now().UnixNano())
 	ctx, cancel := context.WithTimeout(r.Context(), readyTime)
 	defer cancel()
 	h, status := health{Status: "ready"}, http.StatusOK

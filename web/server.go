@@ -58,6 +58,7 @@ type Server struct {
 	assets   *assets
 	document asset // the OpenAPI document
 	draining atomic.Bool
+	probed   atomic.Int64 // when /readyz was last asked for, nanoseconds since 1970
 	public   http.Handler
 	admin    http.Handler
 }
@@ -105,6 +106,10 @@ func (s *Server) AdminHandler() http.Handler { return s.admin }
 // balancer sends people elsewhere; everything else is served until the listener
 // closes.
 func (s *Server) SetDraining(on bool) { s.draining.Store(on) }
+
+// Probed is when somebody last asked for /readyz: a balancer, which sends people
+// here until it has asked again after SetDraining.
+func (s *Server) Probed() time.Time { return time.Unix(0, s.probed.Load()) }
 
 // find tells the chain whose token a request bears.
 func (s *Server) find(ctx context.Context, token string) (mw.Principal, error) {

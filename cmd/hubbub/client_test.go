@@ -218,7 +218,7 @@ type dialing struct {
 	host     string // the Host header, default the address
 	query    string
 	small    bool // the kernel keeps little of what is not read
-	asleep   bool // nothing is read before the first [socket.wake]
+	asleep   bool // nothing is read after the welcome and before wakeUp
 }
 
 // open dials without any expectation.
@@ -263,7 +263,7 @@ func open(ctx context.Context, addr string, o dialing) (*websocket.Conn, *http.R
 type socket struct {
 	t      testing.TB
 	ws     *websocket.Conn
-	awake  chan struct{} // closed by wake
+	awake  chan struct{} // closed by wakeUp
 	wakeUp func()
 	ended  chan struct{} // closed when the reader has ended
 
@@ -290,6 +290,8 @@ func dial(t testing.TB, addr string, o dialing) *socket {
 	s.wakeUp = sync.OnceFunc(func() { close(s.awake) })
 	if !o.asleep {
 		s.wakeUp()
+	} else if _, _, err := ws.Read(ctx); err != nil {
+		t.Fatalf("waiting for the welcome: %v", err)
 	}
 	go s.read()
 	t.Cleanup(func() {

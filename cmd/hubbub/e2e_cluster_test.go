@@ -167,6 +167,31 @@ func TestNodeIsTerminated(t *testing.T) {
 	}
 }
 
+// Where a balancer asks for /readyz, the node serves calls until that can have
+// noticed; where nobody asks, it does not wait.
+func TestBalancerHasTimeToNotice(t *testing.T) {
+	t.Parallel()
+	for _, probed := range []bool{true, false} {
+		n := launch(t, "HUBBUB_DATA="+t.TempDir(), "HUBBUB_DRAIN=8s", "HUBBUB_RATE_ADDRESS=off").serving()
+		if probed {
+			person{}.do(t, n.addr, "GET", "/readyz", nil, 200)
+		}
+		start := time.Now()
+		n.signal(syscall.SIGTERM)
+		n.logged("stopping")
+		for probed && time.Since(start) < 700*time.Millisecond {
+			person{}.do(t, n.addr, "GET", "/readyz", nil, 503)
+			person{}.do(t, n.addr, "GET", "/v1/openapi.json", nil, 200)
+		}
+		if code := n.exit(patience); code != 0 {
+			t.Errorf("exit code %d", code)
+		}
+		if took := time.Since(start); (took > 2*time.Second) != probed {
+			t.Errorf("asked for /readyz: %v; it ended after %v", probed, took)
+		}
+	}
+}
+
 // Sockets of clients that have not said yet who they are do not hold a node up.
 func TestStrangersWhenTerminated(t *testing.T) {
 	t.Parallel()

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -25,8 +26,9 @@ import (
 type journey struct {
 	a, b  *node // two nodes over one database and one Redis
 	redis *testenv.RedisServer
-	db    *sql.DB       // the nodes' database, over a connection of its own
-	heard *redis.PubSub // everything that travels between the nodes
+	db    *sql.DB // the nodes' database, over a connection of its own
+	store *chatstore.Store
+	heard chan bus.Event // what a third node hears of logs
 
 	alice, bob, zoe   person // Alice and Bob are members of room, Zoe is not
 	room              string
@@ -76,13 +78,12 @@ func newPath(t *testing.T) *journey {
 	if _, err := p.db.ExecContext(t.Context(), "USE "+url[strings.LastIndex(url, "/")+1:]); err != nil {
 		t.Fatal(err)
 	}
-	client := redis.NewClient(&redis.Options{Addr: p.redis.Addr()})
-	t.Cleanup(func() { client.Close() })
-	p.heard = client.PSubscribe(t.Context(), "hubbub:*")
-	t.Cleanup(func() { p.heard.Close() })
-	if _, err := p.heard.Receive(t.Context()); err != nil {
+	pool, err := p.a.pools.SQL(url)
+	if err != nil {
 		t.Fatal(err)
 	}
+	p.store = chatstore.New(pool, discard())
+	p.listen(t)
 
 	p.alice, p.bob, p.zoe = signUp(t, p.a.Addr(), "Alice"), signUp(t, p.b.Addr(), "Bob"), signUp(t, p.a.Addr(), "Zoe")
 	p.room = p.alice.newRoom(t, p.a.Addr(), "public")
@@ -100,6 +101,39 @@ func newPath(t *testing.T) *journey {
 	p.lines.line("-- joined")
 	return p
 }
+
+// listen is a node that only hears.
+func (p *journey) listen(t *testing.T) {
+	key, err := p.store.Secret(t.Context(), "bus")
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := redis.NewClient(&redis.Options{Addr: p.redis.Addr(), ContextTimeoutEnabled: true})
+	p.heard = make(chan bus.Event, 10_000)
+	third, err := bus.NewRedis([]redis.UniversalClient{client}, p, "third", discard(), bus.Options{Key: key})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- third.Run(ctx) }()
+	t.Cleanup(func() {
+		stop()
+		if err := errors.Join(<-done, client.Close()); err != nil {
+			t.Error(err)
+		}
+	})
+	eventually(t, patience, "the third node hears the bus", third.Healthy)
+}
+
+// Deliver and Missed make the journey a receiver.
+func (p *journey) Deliver(e bus.Event) {
+	if e.Kind == bus.Log {
+		p.heard <- e
+	}
+}
+
+func (p *journey) Missed(int) {}
 
 // head is the number of the last event that is stored.
 func (p *journey) head(t *testing.T) uint64 { return p.alice.room(t, p.a.Addr(), p.room).Head }
@@ -131,18 +165,17 @@ func (p *journey) locked(t *testing.T, f func()) {
 }
 
 // travelled takes the next event of the room from the bus.
-func (p *journey) travelled(t *testing.T) (e bus.Event, size int) {
+func (p *journey) travelled(t *testing.T) bus.Event {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
+	deadline := time.After(patience)
 	for {
-		m, err := p.heard.ReceiveMessage(ctx)
-		if err != nil {
-			t.Fatalf("waiting for an event on the bus: %v", err)
-		}
-		e, err := bus.Decode([]byte(m.Payload))
-		if err == nil && e.Kind == bus.Log && string(e.Topic) == "room/"+p.room {
-			return e, len(m.Payload)
+		select {
+		case e := <-p.heard:
+			if string(e.Topic) == "room/"+p.room {
+				return e
+			}
+		case <-deadline:
+			t.Fatal("no event came over the bus")
 		}
 	}
 }
@@ -160,7 +193,7 @@ func (p *journey) quiet(t *testing.T) {
 	}
 	p.lines.line("Alice: quiet")
 	for {
-		e, _ := p.travelled(t)
+		e := p.travelled(t)
 		for _, f := range e.Frames {
 			if bytes.Contains(f, []byte(`"client_id":"`+id+`"`)) {
 				return
@@ -303,7 +336,7 @@ func (p *journey) committed(t *testing.T) {
 	}
 	from := ack.Seq
 	for range 51 { // published in the order of the numbers
-		e, _ := p.travelled(t)
+		e := p.travelled(t)
 		if e.First != from {
 			t.Fatalf("number %d was published, want %d", e.First, from)
 		}
@@ -320,7 +353,7 @@ func (p *journey) published(t *testing.T) {
 	fills := func() int64 { return p.a.hub.Stats().Fills + p.b.hub.Stats().Fills }
 	before := fills()
 	ack := p.onA.said(p.room, "m1", "over the bus")
-	e, _ := p.travelled(t)
+	e := p.travelled(t)
 	if e.First != ack.Seq || e.Node != "a" {
 		t.Errorf("on the bus: number %d from %q, want %d from a", e.First, e.Node, ack.Seq)
 	}
@@ -377,7 +410,7 @@ func (l *losing) Publish(e bus.Event) error {
 func (p *journey) ordered(t *testing.T) {
 	p.quiet(t)
 	ack := p.onA.said(p.room, "o1", "in order")
-	e, _ := p.travelled(t)
+	e := p.travelled(t)
 	first := p.onB.message("o1")
 
 	repeats := p.b.hub.Stats().Repeats
@@ -395,15 +428,10 @@ func (p *journey) ordered(t *testing.T) {
 	p.onB.silent(300*time.Millisecond, "an event that is not in the log", func(f frame) bool { return f.isLog() })
 
 	// A node that loses what it publishes, the first event or all.
-	db, err := p.a.pools.SQL(p.a.cfg.SQL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	store := chatstore.New(db, discard())
 	alice := chat.User{ID: chat.UserID(p.alice.ID), DisplayName: "Alice"}
 	post := func(pub chat.Publisher, ids ...string) {
 		t.Helper()
-		rooms := chat.NewRooms(store, store, pub, chat.RoomsOptions{Node: "losing", Log: discard()})
+		rooms := chat.NewRooms(p.store, p.store, pub, chat.RoomsOptions{Node: "losing", Log: discard()})
 		for _, id := range ids {
 			if _, err := rooms.Post(t.Context(), alice, p.room, chat.Post{ClientID: id, Text: "lost"}); err != nil {
 				t.Fatal(err)
@@ -438,7 +466,7 @@ func (p *journey) ordered(t *testing.T) {
 func (p *journey) encoded(t *testing.T) {
 	p.quiet(t)
 	p.onA.said(p.room, "e1", "the <same> bytes\u2028")
-	e, _ := p.travelled(t)
+	e := p.travelled(t)
 	for _, s := range []*socket{p.onA, p.onB, p.alsoOnB} {
 		if f := s.message("e1"); f.raw != string(e.Frames[0]) {
 			t.Errorf("got      %s\nthe bus  %s", f.raw, e.Frames[0])

@@ -178,8 +178,8 @@ func hostOf(address string) string {
 func (n *node) Addr() string { return n.public.Addr().String() }
 
 // Run serves until ctx ends, or until a part fails, and then stops in this
-// order: no new clients, the sockets told to come back elsewhere, requests
-// finished, batches finished, the bus flushed, the pools closed.
+// order: not ready, the balancer's time to notice, the sockets told to come back
+// elsewhere, requests finished, batches finished, the bus flushed, the pools closed.
 func (n *node) Run(ctx context.Context) error {
 	// Each group has a context of its own, because they end one after the other.
 	serving, stopServing := context.WithCancelCause(context.WithoutCancel(ctx))
@@ -225,6 +225,7 @@ func (n *node) Run(ctx context.Context) error {
 	defer cancel()
 	n.server.SetDraining(true)
 	n.sockets.Drain()
+	n.awaitBalancer(deadline)
 	n.hub.Drain(deadline, n.cfg.Drain/4)
 	err := public.Shutdown(deadline)
 	if err != nil {
@@ -240,6 +241,19 @@ func (n *node) Run(ctx context.Context) error {
 	err = errors.Join(err, carriers.Wait(), n.close())
 	n.log.Info("stopped", "node", n.cfg.Node)
 	return err
+}
+
+// awaitBalancer serves calls for a while longer where a balancer has lately
+// asked for /readyz: until it has noticed, it sends people here, and a listener
+// that closes resets the connections which nobody has accepted yet.
+func (n *node) awaitBalancer(ctx context.Context) {
+	if time.Since(n.server.Probed()) > time.Minute {
+		return
+	}
+	select {
+	case <-time.After(n.cfg.Drain / 4):
+	case <-ctx.Done():
+	}
 }
 
 // close lets go of what newNode opened; the pools come last.
