@@ -105,6 +105,42 @@ func TestPageKeepsWhatIsNotSent(t *testing.T) {
 	ada.Until("the outbox is empty", `hubbub.store.outbox.size === 0`)
 }
 
+// The client's half of "each event once and in order": whatever order, doubles
+// and holes the frames come in, the log passes 1, 2, 3 … on.
+func TestPageLogFillsHoles(t *testing.T) {
+	_, people := pages(t, "ada")
+	ada := people[0]
+	browser.Eval[any](ada, `void import("/static/log.js").then(({ RoomLog }) => {
+		window.faults = [];
+		let state = 1;
+		const random = (n) => (state = (state * 48271) % 2147483647) % n;
+		for (let round = 0; round < 300; round++) {
+			const got = [], first = random(5), last = first + 1 + random(40);
+			const event = (seq) => ({ epoch: "E", seq });
+			const log = new RoomLog({ epoch: "E", cursor: first, deliver: (e) => got.push(e.seq), fill: (after) => holes.push(after) });
+			let holes = [];
+			const fill = () => {
+				for (const after of holes.splice(0)) for (let seq = after + 1; seq <= last; seq++) if (log.take(event(seq)) === "foreign") window.faults.push("foreign");
+				log.filled();
+			};
+			for (let i = 0; i < 80; i++) {
+				log.take(event(Math.max(1, first + 1 + random(last - first) - (random(4) === 0 ? 3 : 0))));
+				if (log.take({ epoch: "F", seq: log.cursor + 1 }) !== "foreign") window.faults.push("took another life");
+				if (random(5) === 0) fill();
+			}
+			log.take(event(last));
+			fill();
+			const want = Array.from({ length: last - first }, (_, i) => first + 1 + i);
+			if (String(got) !== String(want)) window.faults.push("round " + round + ": " + got + " want " + want);
+		}
+		window.rounds = 300;
+	})`)
+	ada.Until("all rounds", `window.rounds === 300`)
+	if faults := browser.Eval[[]string](ada, `window.faults`); len(faults) > 0 {
+		t.Errorf("%d faults, the first: %s", len(faults), faults[0])
+	}
+}
+
 func TestPageCountsUnread(t *testing.T) {
 	_, people := pages(t, "ada", "grace")
 	ada, grace := people[0], people[1]

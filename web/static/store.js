@@ -129,6 +129,8 @@ export class Store {
   socketState(state, detail) {
     this.connection = { state, ...detail };
     if (state === "open") {
+      // Another tab may have signed in as somebody else: this page is theirs now.
+      if (detail.welcome.user.id !== this.me.id) return location.reload();
       this.degraded = !!detail.welcome.degraded;
       this.welcome = detail.welcome;
       this.refresh().catch(() => this.joinAll());
@@ -169,7 +171,7 @@ export class Store {
     room.activity = Math.max(room.activity, millis(event.at));
     const what = room.log.take(event);
     if (what === "old") this.emit("rooms");
-    if (what === "foreign") this.#reset(room, { epoch: event.epoch, head: event.seq });
+    if (what === "foreign") this.#foreign(room);
     if (what === "delivered") this.#caught(room);
   }
 
@@ -188,6 +190,7 @@ export class Store {
     if (event.type === "member" && event.user.id === this.me.id) this.refresh().catch(() => {});
     if (event.seq > room.countedTo) room.countedTo = event.seq;
     const item = room.window.apply(event);
+    if (room !== this.open) room.window.cut("start");
     this.emit("messages", { room, item: event.type === "message" ? item || { actor: event.actor, below: true, text: event.text, seq: event.seq } : null });
     this.emit("typing", { room });
     this.emit("rooms");
@@ -207,6 +210,15 @@ export class Store {
       room.joined = false;
       setTimeout(() => this.joinAll(), 1000);
     }
+  }
+
+  /** foreign asks which life of the log is the one now. */
+  async #foreign(room) {
+    if (room.asking) return;
+    room.asking = true;
+    const info = await api.room(room.id).catch(() => null);
+    room.asking = false;
+    if (info && info.epoch !== room.log.epoch) this.#reset(room, info);
   }
 
   /** reset forgets what the page holds of a room and joins it anew, visibly. */
