@@ -116,6 +116,8 @@ export class Socket {
     const restart = Date.now() < this.#restartUntil;
     this.#set("connecting", { again: this.#tries > 0 || this.opened > 0, restart });
     const url = new URL(PATH, location.href);
+    // Who comes back goes first when many come at once.
+    if (this.opened > 0) url.searchParams.set("resume", "1");
     url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
     const ws = new WebSocket(url, PROTOCOL);
     this.#ws = ws;
@@ -140,7 +142,6 @@ export class Socket {
       this.#told = Date.now() + (frame.after_ms || 0);
       return;
     }
-    if (frame.type === "ping") return;
     if (frame.id && this.#waiting.has(frame.id)) {
       if (frame.type === "error") this.#settle(frame.id, null, new Refused(frame.code, frame.detail, frame.retry_after_ms));
       else this.#settle(frame.id, frame);

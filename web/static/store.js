@@ -155,6 +155,12 @@ export class Store {
       if (room) this.#event(room, frame);
       return;
     }
+    if (frame.type === "ping") {
+      if (this.degraded === !!frame.degraded) return;
+      this.degraded = !!frame.degraded;
+      this.emit("connection");
+      return;
+    }
     if (frame.type === "reset" && room) this.#reset(room, frame);
     else if (frame.type === "left" && room && !frame.id) {
       room.joined = false;
