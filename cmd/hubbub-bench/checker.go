@@ -65,23 +65,24 @@ type checker struct {
 	bounds bounds
 	times  *timings
 
-	mu      sync.Mutex
-	epoch   string
-	next    uint32 // the number of the next send; the first is 1
-	top     uint64 // the highest seq that was acked
-	head    uint64 // the highest seq that anybody told of
-	open    map[uint32]*send
-	settled []settledSend
-	acked   bitset
-	refused bitset
-	slots   []uint32
-	claims  map[uint64][]claim
-	kept    int // claims held
-	readers []*reader
-	tally   tally
-	slow    int64 // deliveries over bounds.healthy
-	first   [kinds]*Fault
-	resets  int64
+	mu        sync.Mutex
+	epoch     string
+	next      uint32 // the number of the next send; the first is 1
+	top       place  // the highest that was acked
+	head      uint64 // the highest seq that anybody told of
+	open      map[uint32]*send
+	settled   []settledSend
+	acked     bitset
+	refused   bitset
+	slots     []uint32
+	claims    map[uint64][]claim
+	kept      int // claims held
+	overtakes []overtake
+	readers   []*reader
+	tally     tally
+	slow      int64 // deliveries over bounds.healthy
+	first     [kinds]*Fault
+	resets    int64
 
 	past past
 }
@@ -91,7 +92,21 @@ type send struct {
 	id    string
 	sent  time.Duration // when it was due
 	acked time.Duration // 0 while it is not
-	floor uint64        // the highest seq acked before it was sent
+	floor place         // the highest acked before it was sent
+}
+
+// place is a send at a seq.
+type place struct {
+	seq uint64
+	n   uint32
+}
+
+// overtake is a send that was numbered before floor, which had been acked when
+// it was sent. It is a fault if that ack was true, which the history tells.
+type overtake struct {
+	place
+	floor place
+	at    time.Duration
 }
 
 // settledSend is one whose times are kept a while for late readers.
@@ -148,13 +163,14 @@ func (c *checker) ack(n uint32, seq uint64, at time.Duration) {
 		s.acked = max(at, 1)
 		c.times.ack.add(at - s.sent)
 		c.settleLocked(n, at)
-		if seq <= s.floor {
-			c.faultLocked(reorder, nil, seq, s.id, at, fmt.Sprintf(
-				"%s was sent after seq %d was acked, and got seq %d", s.id, s.floor, seq))
+		if seq <= s.floor.seq && len(c.overtakes) < maxKept {
+			c.overtakes = append(c.overtakes, overtake{place{seq, n}, s.floor, at})
 		}
 	}
 	c.acked.add(n)
-	c.top = max(c.top, seq)
+	if seq > c.top.seq {
+		c.top = place{seq, n}
+	}
 	c.placeLocked(seq, n, slotAcked, c.idLocked(n), at)
 }
 

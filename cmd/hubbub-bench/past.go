@@ -112,6 +112,12 @@ func (c *checker) finish(must uint64, at time.Duration) {
 			c.lostLocked(n, 0, fmt.Sprintf("send %d was acked and is not in the history", n))
 		}
 	}
+	for _, o := range c.overtakes {
+		if !p.lost.has(o.floor.n) && !p.lost.has(o.n) {
+			c.faultLocked(reorder, nil, o.seq, c.idLocked(o.n), o.at, fmt.Sprintf(
+				"send %d was sent after seq %d was acked, and got seq %d", o.n, o.floor.seq, o.seq))
+		}
+	}
 	for _, r := range c.readers {
 		if r.here && r.epoch != c.epoch {
 			r.cursor = 0 // it still reads a log that is no more

@@ -53,9 +53,10 @@ func (c *checker) joined(who int, epoch string, from, head uint64, at time.Durat
 // numbers means nothing any more. Acked messages must be in it all the same.
 func (c *checker) newLogLocked(epoch string) {
 	if c.epoch != "" {
-		c.slots, c.claims, c.kept, c.head, c.top = nil, make(map[uint64][]claim), 0, 0, 0
+		c.slots, c.claims, c.kept, c.head, c.top = nil, make(map[uint64][]claim), 0, 0, place{}
+		c.overtakes = nil
 		for _, s := range c.open {
-			s.floor = 0
+			s.floor = place{}
 		}
 	}
 	c.epoch = epoch
