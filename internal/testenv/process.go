@@ -36,6 +36,7 @@ type process struct {
 	port int    // on 127.0.0.1, kept over restarts
 	path string
 	args []string
+	env  []string // nil: this process's own
 	// ready returns nil once the server answers.
 	ready func() error
 
@@ -177,7 +178,7 @@ func (p *process) start() error {
 	defer log.Close()
 
 	r := &run{cmd: exec.Command(p.path, p.args...), done: make(chan struct{})}
-	r.cmd.Dir = p.dir
+	r.cmd.Dir, r.cmd.Env = p.dir, p.env
 	r.cmd.Stdout, r.cmd.Stderr = log, log
 	r.cmd.SysProcAttr = dieWithParent()
 	started := make(chan error, 1)
