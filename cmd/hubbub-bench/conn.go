@@ -184,7 +184,6 @@ func (k *conn) write(ctx context.Context, limit *rate.Limiter, silent time.Durat
 		case <-k.out.wake:
 		case <-tick.C:
 			now := k.now()
-			oldest, any := k.out.oldest()
 			k.mu.Lock()
 			joining := k.since
 			k.mu.Unlock()
@@ -192,7 +191,7 @@ func (k *conn) write(ctx context.Context, limit *rate.Limiter, silent time.Durat
 			case now-time.Duration(k.heard.Load()) > silent:
 				k.cut("silent")
 				return
-			case any && now-oldest > answerTime, joining > 0 && now-joining > answerTime:
+			case k.out.stuck(now, answerTime), joining > 0 && now-joining > answerTime:
 				k.cut("no answer")
 				return
 			}

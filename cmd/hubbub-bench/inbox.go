@@ -102,7 +102,7 @@ func (k *conn) reached(s *seat, all bool) {
 }
 
 func (k *conn) ack(f wire.Ack, at time.Duration) {
-	if p := k.out.answered(f.ID); p != nil {
+	if p := k.out.answered(f.ID, at); p != nil {
 		k.resolve(p, answer{acked: true, seq: f.Seq, at: at})
 	}
 }
@@ -137,7 +137,7 @@ func (k *conn) refused(f wire.Error) {
 		time.AfterFunc(max(wait, time.Second/4), func() { k.rejoin(s) })
 		return
 	}
-	if p := k.out.answered(f.ID); p != nil {
+	if p := k.out.answered(f.ID, k.now()); p != nil {
 		k.resolve(p, answer{code: f.Code, wait: wait})
 	}
 }

@@ -33,6 +33,8 @@ type outbox struct {
 	queue  []*post
 	flying map[string]*post // by client id
 	later  int              // posts that wait for their next attempt
+
+	lastAnswer time.Duration
 }
 
 func newOutbox() *outbox {
@@ -86,11 +88,12 @@ func (o *outbox) take(now time.Duration) *post {
 }
 
 // answered takes out the message that an answer is for; nil: none waits.
-func (o *outbox) answered(id string) *post {
+func (o *outbox) answered(id string, now time.Duration) *post {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	p := o.flying[id]
 	delete(o.flying, id)
+	o.lastAnswer = now
 	return p
 }
 
@@ -125,17 +128,20 @@ func (o *outbox) cut() int {
 	return n
 }
 
-// oldest is when the message was written that has waited longest for its
-// answer.
-func (o *outbox) oldest() (at time.Duration, any bool) {
+// stuck tells whether a message has waited for its answer for so long, and
+// nothing else was answered meanwhile.
+func (o *outbox) stuck(now, bound time.Duration) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	if now-o.lastAnswer <= bound {
+		return false
+	}
 	for _, p := range o.flying {
-		if !any || p.wrote < at {
-			at, any = p.wrote, true
+		if now-p.wrote > bound {
+			return true
 		}
 	}
-	return at, any
+	return false
 }
 
 // abandon takes everything out.

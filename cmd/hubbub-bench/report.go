@@ -163,6 +163,7 @@ func (r *Report) judge(sum tally) {
 	note(r.Limited > 0, "the server answered 429 %d times, which made this run slower: for a large one start it with --rate-address off --rate-user off --rate-session off", r.Limited)
 	note(r.Refusals["rate_limited"] > 0, "%d frames were refused as too many: more --clients, or start the server with --rate-session off --rate-user off", r.Refusals["rate_limited"])
 	note(r.Schedule.P99 > tooBusy, "this program ran late itself (p99 %.0f ms): the machine is too busy for these figures, and the bound for 99 %% was not checked", r.Schedule.P99)
+	note(r.Ack.P50 > 1000, "half of the messages waited over %.1f s for their ack: the server is at its limit at this rate", r.Ack.P50/1000)
 	note(r.Verdict == Void, "nothing was acked or nothing was delivered: there is nothing to judge")
 }
 
