@@ -117,7 +117,7 @@ func (s *Session) join(ctx context.Context, c *wire.Join) error {
 	if err != nil {
 		return err
 	}
-	sub.start(cursor)
+	sub.start(cursor, head.Seq)
 	return nil
 }
 

@@ -3,6 +3,7 @@ package chat
 import (
 	"context"
 	"errors"
+	"math"
 	"sync"
 )
 
@@ -54,6 +55,11 @@ func (q *queue) push(frame []byte) bool { return q.add(frame, q.max) }
 // pushEphemeral queues a frame that may be lost: it is the first to go, when
 // half of the queue is used.
 func (q *queue) pushEphemeral(frame []byte) bool { return q.add(frame, q.max/2) }
+
+// pushLast queues the frame that ends a stream, above the cap if need be: a
+// client that misses it waits for ever. There is one for each join at most, and
+// joins wait for their answers.
+func (q *queue) pushLast(frame []byte) bool { return q.add(frame, math.MaxInt) }
 
 func (q *queue) add(frame []byte, max int) bool {
 	cost := len(frame) + frameCost

@@ -350,6 +350,12 @@ func (s *Session) push(f wire.Frame) {
 	}
 }
 
+func (s *Session) pushLast(f wire.Frame) {
+	if b := s.codec.Frame(f); b != nil {
+		s.queue.pushLast(b)
+	}
+}
+
 // encode turns frames of the JSON format into the session's own.
 func (s *Session) encode(frames [][]byte) [][]byte {
 	if s.codec.Format() == wire.FormatJSON {
@@ -367,12 +373,12 @@ func (s *Session) encode(frames [][]byte) [][]byte {
 // lost tells the client that a room's stream has ended; called with the topic's
 // lock held, so it only queues.
 func (s *Session) lost(room RoomID, reason string) {
-	s.push(wire.Left{Room: string(room), Reason: reason})
+	s.pushLast(wire.Left{Room: string(room), Reason: reason})
 }
 
 // reset tells the client to forget what it has of a room; as lost.
 func (s *Session) reset(room RoomID, h Head, reason string) {
-	s.push(wire.Reset{Room: string(room), Epoch: string(h.Epoch), Head: uint64(h.Seq), Reason: reason})
+	s.pushLast(wire.Reset{Room: string(room), Epoch: string(h.Epoch), Head: uint64(h.Seq), Reason: reason})
 }
 
 // End lets the session end with a close code after what is queued. It may be

@@ -13,8 +13,10 @@ type subscription struct {
 	session *Session
 
 	// Guarded by topic.mu.
-	cursor Seq // the last event that was queued for the session
-	state  subState
+	cursor   Seq // the last event that was queued for the session
+	state    subState
+	admitted Seq // where the log stood when the user was found to be a member
+	out      Seq // the last event that put the user out before the start
 }
 
 type subState uint8
@@ -26,16 +28,21 @@ const (
 	subGone
 )
 
-// start lets a subscription read from cursor on. It is live at once if there is
-// nothing to catch up with, else its session's writer reads on.
-func (sub *subscription) start(cursor Seq) {
+// start lets a subscription read from cursor on, whose user was a member when
+// the log stood at admitted. It is live at once if there is nothing to catch up
+// with, else its session's writer reads on.
+func (sub *subscription) start(cursor, admitted Seq) {
 	t := sub.topic
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if sub.state == subGone {
 		return
 	}
-	sub.cursor = cursor
+	if sub.out > admitted {
+		t.putOutLocked(sub)
+		return
+	}
+	sub.cursor, sub.admitted = cursor, admitted
 	if cursor >= t.head.Seq {
 		sub.state = subLive
 		return
@@ -66,7 +73,7 @@ func (sub *subscription) next(ctx context.Context) (frames [][]byte, more bool, 
 		t.mu.Unlock()
 		return sub.session.encode(frames), more, nil
 	}
-	cursor := sub.cursor
+	cursor, admitted := sub.cursor, sub.admitted
 	t.mu.Unlock()
 
 	head, events, err := t.hub.since(ctx, t.room, cursor, catchUp)
@@ -78,9 +85,9 @@ func (sub *subscription) next(ctx context.Context) (frames [][]byte, more bool, 
 		frame := encodeEvent(e)
 		frames = append(frames, frame)
 		last = e.Seq
-		if who, _, out := memberChange(frame); out && who == user {
-			// The topic has not come to this event yet; what follows it in the log is
-			// not for this reader any more.
+		if who, _, out := memberChange(frame); out && who == user && e.Seq > admitted {
+			// What follows is not for this reader any more: the topic, which has not
+			// come to this event yet, puts it out.
 			return sub.session.encode(frames), false, nil
 		}
 	}

@@ -149,20 +149,29 @@ func (t *topic) nextLocked(seq Seq, frame []byte) {
 		t.hub.counters.delivered.Add(1)
 	}
 	if user, out := t.inside.note(frame); out {
-		t.dropLocked(user)
+		t.dropLocked(user, seq)
 	}
 }
 
-// dropLocked ends the stream of a user who is no longer a member. What is
-// queued already goes out: it was sent while the user still was.
-func (t *topic) dropLocked(user UserID) {
+// dropLocked ends the stream of a user whom the event seq put out of the room,
+// but for those who were let in again later: the log says so further on. What
+// is queued already goes out: it was sent while the user still was a member.
+func (t *topic) dropLocked(user UserID, seq Seq) {
 	for s, sub := range t.subs {
-		if s.User().ID == user && sub.state != subGone {
-			sub.state = subGone
-			delete(t.subs, s)
-			s.lost(t.room, "you are no longer a member")
+		switch {
+		case s.User().ID != user:
+		case sub.state == subEntered:
+			sub.out = seq
+		case sub.admitted < seq:
+			t.putOutLocked(sub)
 		}
 	}
+}
+
+func (t *topic) putOutLocked(sub *subscription) {
+	sub.state = subGone
+	delete(t.subs, sub.session)
+	sub.session.lost(t.room, "you are no longer a member")
 }
 
 // ephemeral gives a frame without a number to the live sessions.

@@ -1,0 +1,221 @@
+package chat
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+// TestQueueModel runs the queue beside a list that is right at a glance: what
+// fits goes out once and in order, nothing else does, and what ends it ends it
+// for good.
+func TestQueueModel(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		max := rapid.IntRange(1, 2000).Draw(t, "max")
+		q := newQueue(max)
+		var (
+			frames, buf [][]byte
+			size, next  int
+			behind      []*subscription
+			final       *closing
+			closed      bool
+		)
+		// add pushes a frame that nobody else pushes.
+		add := func(limit int, push func([]byte) bool) {
+			frame := fmt.Appendf(nil, "%d:", next)
+			next++
+			frame = append(frame, make([]byte, rapid.IntRange(0, 600).Draw(t, "bytes"))...)
+			cost := len(frame) + frameCost
+			fits := !closed && final == nil && (len(frames) == 0 || size+cost <= limit)
+			if got := push(frame); got != fits {
+				t.Fatalf("push of %d with %d of %d used: %v, want %v", cost, size, limit, got, fits)
+			}
+			if fits {
+				frames, size = append(frames, frame), size+cost
+			}
+		}
+		t.Repeat(map[string]func(*rapid.T){
+			"push":      func(*rapid.T) { add(max, q.push) },
+			"ephemeral": func(*rapid.T) { add(max/2, q.pushEphemeral) },
+			"last":      func(*rapid.T) { add(math.MaxInt, q.pushLast) },
+			"reply": func(t *rapid.T) { // with a client that has no time to wait
+				ctx, cancel := context.WithCancel(t.Context())
+				cancel()
+				add(max, func(f []byte) bool {
+					err := q.reply(ctx, f)
+					over := closed || final != nil
+					if over != errors.Is(err, errGone) || err != nil && !over && !errors.Is(err, context.Canceled) {
+						t.Fatalf("reply: %v; over: %v", err, over)
+					}
+					return err == nil
+				})
+			},
+			"fall behind": func(*rapid.T) {
+				sub := &subscription{}
+				q.fallBehind(sub)
+				if !closed {
+					behind = append(behind, sub)
+				}
+			},
+			"end": func(*rapid.T) {
+				code := next
+				q.end(code, "")
+				if final == nil {
+					final = &closing{code: code}
+				}
+			},
+			"close": func(t *rapid.T) {
+				if rapid.IntRange(0, 9).Draw(t, "really") > 0 {
+					t.Skip("seldom, since nothing happens after it")
+				}
+				q.close()
+				closed, frames, size, behind = true, nil, 0, nil
+			},
+			"take": func(t *rapid.T) {
+				pending := len(frames) > 0 || len(behind) > 0 || final != nil
+				if woken := len(q.wake) > 0; pending && !woken {
+					t.Fatal("there is something to take, and the writer sleeps")
+				}
+				select {
+				case <-q.wake:
+				default:
+				}
+				got, sub, end := q.take(buf)
+				buf = got
+				if !slices.EqualFunc(got, frames, bytes.Equal) {
+					t.Fatalf("took %.80q, want %.80q", got, frames)
+				}
+				wantSub, wantEnd := (*subscription)(nil), (*closing)(nil)
+				switch {
+				case len(frames) > 0:
+				case final != nil:
+					wantEnd = final
+				case len(behind) > 0:
+					wantSub, behind = behind[0], behind[1:]
+				}
+				if sub != wantSub || (end == nil) != (wantEnd == nil) || end != nil && end.code != wantEnd.code {
+					t.Fatalf("took %v, %v, want %v, %v", sub, end, wantSub, wantEnd)
+				}
+				frames, size = nil, 0
+				if len(behind) > 0 || final != nil { // the writer takes until nothing is left
+					signal(q.wake)
+				}
+			},
+			"": func(t *rapid.T) {
+				if q.bytes != size {
+					t.Fatalf("%d bytes, want %d", q.bytes, size)
+				}
+				if q.ending() != (final != nil) {
+					t.Fatalf("ending: %v", q.ending())
+				}
+			},
+		})
+	})
+}
+
+// TestQueueWriters lets several goroutines push while one takes and pauses:
+// each one's frames go out in its order, none that was taken is lost, replies
+// wait for room instead of being refused, and nobody waits after the end.
+func TestQueueWriters(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		rapid.SyncTest(t, func(t *rapid.T) { // pauses cost no time, and who waits for ever is found
+			q := newQueue(rapid.IntRange(2*frameCost, 8*frameCost).Draw(t, "max"))
+			repliers := rapid.IntRange(1, 3).Draw(t, "repliers")
+			pushers := rapid.IntRange(0, 3).Draw(t, "pushers")
+			each := rapid.IntRange(1, 30).Draw(t, "each")
+			stop := rapid.IntRange(0, 2*each).Draw(t, "pauses before the end")
+			pauses := rapid.SliceOfN(rapid.IntRange(0, 3), stop, stop).Draw(t, "pauses")
+
+			var wg sync.WaitGroup
+			sent := make([][]string, repliers+pushers) // each one's, as far as the queue took them
+			for who := range sent {
+				wg.Go(func() {
+					for i := range each {
+						frame := fmt.Sprint(who, "/", i)
+						switch {
+						case who >= repliers:
+							if q.push([]byte(frame)) {
+								sent[who] = append(sent[who], frame)
+							}
+							time.Sleep(time.Millisecond)
+						case q.reply(context.Background(), []byte(frame)) == nil:
+							sent[who] = append(sent[who], frame)
+						default:
+							return
+						}
+					}
+				})
+			}
+			got := make([][]string, len(sent))
+			take := func() (end *closing) {
+				frames, _, end := q.take(nil)
+				for _, f := range frames {
+					who, _, _ := strings.Cut(string(f), "/")
+					i, _ := strconv.Atoi(who)
+					got[i] = append(got[i], string(f))
+				}
+				return end
+			}
+			for _, p := range pauses {
+				time.Sleep(time.Duration(p) * time.Millisecond)
+				take()
+			}
+			q.end(CloseBye, "")
+			for take() == nil {
+			}
+			q.close()
+			wg.Wait()
+			for who := range sent {
+				if !slices.Equal(got[who], sent[who]) {
+					t.Errorf("of %d came %q, want %q", who, got[who], sent[who])
+				}
+			}
+		})
+	})
+}
+
+// A reply waits for room, and every way in which the wait can end ends it.
+func TestReplyWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for name, c := range map[string]struct {
+			act  func(q *queue, cancel func())
+			want error
+		}{
+			"taken":     {func(q *queue, _ func()) { q.take(nil) }, nil},
+			"closed":    {func(q *queue, _ func()) { q.close() }, errGone},
+			"cancel":    {func(_ *queue, cancel func()) { cancel() }, context.Canceled},
+			"at an end": {func(q *queue, _ func()) { q.end(CloseBye, ""); q.take(nil) }, errGone},
+		} {
+			q := newQueue(100)
+			q.push(make([]byte, 60))
+			ctx, cancel := context.WithCancel(context.Background())
+			done := make(chan error, 1)
+			go func() { done <- q.reply(ctx, make([]byte, 60)) }()
+			synctest.Wait()
+			if len(done) > 0 {
+				t.Errorf("%s: the reply did not wait: %v", name, <-done)
+			}
+			c.act(q, cancel)
+			synctest.Wait()
+			if len(done) == 0 {
+				t.Errorf("%s: the reply waits on", name)
+				q.close()
+			}
+			if err := <-done; !errors.Is(err, c.want) {
+				t.Errorf("%s: %v, want %v", name, err, c.want)
+			}
+			cancel()
+		}
+	})
+}
