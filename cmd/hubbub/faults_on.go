@@ -33,6 +33,8 @@ func clock() time.Time { return time.Now().Add(faults().ahead) }
 
 func probe(point string) {
 	if f := faults(); f.oneIn > 0 && f.point == point && rand.IntN(f.oneIn) == 0 {
+		// What was said before this point has the time to leave.
+		time.Sleep(20 * time.Millisecond)
 		os.Stderr.WriteString("fault: ends at " + point + "\n")
 		os.Exit(137)
 	}
