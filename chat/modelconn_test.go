@@ -19,7 +19,8 @@ type modelConn struct {
 
 	mu      sync.Mutex
 	out     [][]byte
-	stalled chan struct{} // not nil: Write waits until it is closed
+	fault   func([]byte) error // of a frame's Write; nil: none
+	stalled chan struct{}      // not nil: Write waits until it is closed
 }
 
 var (
@@ -94,6 +95,11 @@ func (c *modelConn) Write(frames [][]byte) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, f := range frames {
+		if c.fault != nil {
+			if err := c.fault(f); err != nil {
+				return err
+			}
+		}
 		c.out = append(c.out, append([]byte(nil), f...))
 	}
 	return nil

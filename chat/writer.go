@@ -2,7 +2,6 @@ package chat
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"hubbub/chat/wire"
@@ -13,8 +12,12 @@ const retryRead = 500 * time.Millisecond
 
 // write is the session's writer: it sends what is queued, reads on for the
 // subscriptions that are behind once the queue is empty, pings, and says
-// good-bye. It ends when the queue is closed or the session ended.
+// good-bye. It ends when the queue is closed or the session ended, and with it
+// the connection: a reader that waits, here for room or there for the next
+// message, would do so for ever.
 func (s *Session) write(ctx context.Context) error {
+	defer s.conn.CloseNow()
+	defer s.queue.close()
 	beat := time.NewTimer(jitter(s.opts.Heartbeat))
 	defer beat.Stop()
 	var buf [][]byte
@@ -28,7 +31,7 @@ func (s *Session) write(ctx context.Context) error {
 			}
 			continue
 		case end != nil:
-			return s.bye(end)
+			return s.conn.Close(end.code, end.reason)
 		case behind != nil:
 			if err := s.readOn(ctx, behind); err != nil {
 				return err
@@ -48,23 +51,10 @@ func (s *Session) write(ctx context.Context) error {
 	}
 }
 
-// send writes frames; when that fails the connection is useless and the reader
-// has to notice.
 func (s *Session) send(frames [][]byte) error {
 	err := s.conn.Write(frames)
 	clear(frames)
-	if err != nil {
-		s.queue.close()
-		s.conn.CloseNow()
-	}
 	return err
-}
-
-// bye says good-bye and frees the reader.
-func (s *Session) bye(end *closing) error {
-	err := s.conn.Close(end.code, end.reason)
-	s.queue.close()
-	return errors.Join(err, s.conn.CloseNow())
 }
 
 // readOn writes the next events of a subscription that is behind.
@@ -91,8 +81,7 @@ func (s *Session) readOn(ctx context.Context, sub *subscription) error {
 func (s *Session) beat() error {
 	now := s.opts.Now()
 	if now.Sub(s.conn.Heard()) > s.opts.Silence {
-		s.queue.close()
-		return errors.Join(errGone, s.conn.CloseNow())
+		return errGone
 	}
 	if b := s.codec.Frame(wire.Beat{ServerTime: wire.Micros(now.UnixMicro()), Degraded: s.opts.Degraded()}); b != nil {
 		s.queue.pushEphemeral(b)
