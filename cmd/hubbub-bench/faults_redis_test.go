@@ -1,5 +1,178 @@
 package main
 
-func redisFaults() []fault { return nil }
-func forgeries() []fault   { return nil }
-func restarts() []fault    { return nil }
+import (
+	"fmt"
+	"math"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// noticedWithin is when a node says that it is degraded: the watchdog's 3 s,
+// and a little for asking. liveWithin is when it is live again by itself: the
+// longest wait between two tries to subscribe, and the first canary.
+const (
+	noticedWithin = 3*time.Second + 500*time.Millisecond
+	liveWithin    = 6 * time.Second
+)
+
+func redisFaults() []fault {
+	return []fault{
+		away("Redis killed, restarted empty",
+			func(a *attack) { a.redis[0].Kill(a.t) }, func(a *attack) { a.redis[0].StartEmpty(a.t) }, 2*time.Second, 10*time.Second),
+		away("Redis stopped, then continued",
+			func(a *attack) { a.redis[0].Pause(a.t) }, func(a *attack) { a.redis[0].Continue(a.t) }, 4*time.Second, 10*time.Second),
+		{
+			name:   "subscriptions killed every 200 ms",
+			strike: killSubscriptions,
+			proof: func(a *attack, r *Report) string {
+				// Each loss is noticed, but two within one try count once.
+				if a.note["killed"] < 9 || a.note["reopened"] < 9 {
+					return fmt.Sprintf("%v links killed, %v opened again", a.note["killed"], a.note["reopened"])
+				}
+				return ""
+			},
+			judge: acksAsEver,
+		},
+		{
+			name:   "half-open link to Redis",
+			fleet:  fleetOptions{Cables: true},
+			strike: halfOpen,
+			proof: func(a *attack, r *Report) string {
+				if a.note["held"] == 0 || a.note["reopened"] == 0 {
+					return fmt.Sprintf("%v pieces of data held back, %v subscriptions opened again", a.note["held"], a.note["reopened"])
+				}
+				return ""
+			},
+			judge: acksAsEver,
+		},
+		{
+			name:   "two halves on two Redis",
+			fleet:  fleetOptions{Nodes: 4, Redis: 2},
+			strike: func(a *attack) { time.Sleep(a.lasts(4*time.Second, 15*time.Second)) },
+			proof: func(a *attack, r *Report) string {
+				published := a.metric("hubbub_bus_published_total")
+				for _, n := range a.nodes {
+					if got := n.metric("hubbub_bus_received_total"); got == 0 || got > 0.8*published {
+						return fmt.Sprintf("%s heard %v of %v events", n.name, got, published)
+					}
+				}
+				return ""
+			},
+			judge: acksAsEver,
+		},
+	}
+}
+
+// acksAsEver: nobody waits for Redis to be told that a message is stored. The
+// bound is far below any time-out of a call to it.
+func acksAsEver(a *attack, r *Report) {
+	if own := math.Max(r.Schedule.P99, 0); r.Ack.P99 > 400+own {
+		a.errorf("acks took %.0f ms (p99; this program itself was %.0f ms late)", r.Ack.P99, own)
+	}
+}
+
+// away is a fault that takes Redis away from all nodes for a while. Meanwhile
+// they say so, and that they do not know who is online; then all is as before.
+func away(name string, off, on func(*attack), short, long time.Duration) fault {
+	return fault{
+		name: name,
+		strike: func(a *attack) {
+			here, there := a.guest(a.nodes[0], "here"), a.guest(a.nodes[1], "there")
+			room := a.room(a.nodes[0], here, there)
+			w := a.connect(a.nodes[0], here)
+			a.connect(a.nodes[1], there)
+			w.watch(room)
+			w.sees(5*time.Second, "known", here, there)
+			reopened := a.metric("hubbub_bus_reopened_total")
+			a.wait(500 * time.Millisecond)
+
+			start := time.Now()
+			off(a)
+			a.note["noticed_s"] = a.until(noticedWithin, "all nodes say that they are degraded", a.allDegraded).Seconds()
+			w.sees(noticedWithin, "unknown")
+			time.Sleep(time.Until(start.Add(a.lasts(short, long))))
+			if !a.allDegraded() {
+				a.errorf("a node is not degraded any more while Redis is away")
+			}
+			on(a)
+			a.recovered(liveWithin, "all nodes are live", func() bool { return a.metric("hubbub_bus_live") == float64(len(a.nodes)) })
+			for _, n := range a.nodes {
+				if status, failing := n.ready(); status != 200 || len(failing) > 0 {
+					a.errorf("%s after the fault: %d, failing %v", n.name, status, failing)
+				}
+			}
+			w.sees(liveWithin, "known", here, there)
+			a.note["reopened"] = a.metric("hubbub_bus_reopened_total") - reopened
+		},
+		proof: func(a *attack, r *Report) string {
+			if a.note["reopened"] < 3 {
+				return fmt.Sprintf("%v subscriptions were opened again", a.note["reopened"])
+			}
+			return ""
+		},
+		judge: acksAsEver,
+	}
+}
+
+// allDegraded tells whether every node serves and says that it does so without
+// the bus.
+func (f *fleet) allDegraded() bool {
+	for _, n := range f.nodes {
+		if !n.degraded() {
+			return false
+		}
+	}
+	return true
+}
+
+// dialRedis opens a client of the first Redis for the fault itself.
+func (f *fleet) dialRedis() *redis.Client {
+	c := redis.NewClient(&redis.Options{Addr: f.redis[0].Addr(), ContextTimeoutEnabled: true, WriteTimeout: 10 * time.Second})
+	f.t.Cleanup(func() {
+		if err := c.Close(); err != nil {
+			f.t.Errorf("close the client: %v", err)
+		}
+	})
+	return c
+}
+
+func killSubscriptions(a *attack) {
+	c := a.dialRedis()
+	reopened := a.metric("hubbub_bus_reopened_total")
+	tick := time.NewTicker(200 * time.Millisecond)
+	defer tick.Stop()
+	for start := time.Now(); time.Since(start) < a.lasts(5*time.Second, 30*time.Second); <-tick.C {
+		n, err := c.Do(a.t.Context(), "CLIENT", "KILL", "TYPE", "pubsub").Int()
+		if err != nil {
+			a.t.Fatal(err)
+		}
+		a.note["killed"] += float64(n)
+	}
+	a.recovered(liveWithin, "all nodes are live", func() bool { return a.metric("hubbub_bus_live") == float64(len(a.nodes)) })
+	a.note["reopened"] = a.metric("hubbub_bus_reopened_total") - reopened
+}
+
+// halfOpen lets nothing through between one node and Redis, without an end of
+// any connection; the other nodes go on.
+func halfOpen(a *attack) {
+	n := a.nodes[0]
+	reopened := n.metric("hubbub_bus_reopened_total")
+	n.redis.Hole()
+	start := time.Now()
+	a.note["noticed_s"] = a.until(noticedWithin, "the node says that it is degraded", n.degraded).Seconds()
+	time.Sleep(time.Until(start.Add(a.lasts(5*time.Second, 15*time.Second))))
+	for _, other := range a.nodes[1:] {
+		if status, failing := other.ready(); status != 200 || len(failing) > 0 {
+			a.errorf("%s, whose link is well: %d, failing %v", other.name, status, failing)
+		}
+	}
+	a.note["held"] = float64(n.redis.held.Load())
+	n.redis.Flow()
+	a.recovered(liveWithin, "the node is live", func() bool { return n.metric("hubbub_bus_live") == 1 })
+	a.note["reopened"] = n.metric("hubbub_bus_reopened_total") - reopened
+	if !strings.Contains(n.Log(), "bus is degraded") {
+		a.errorf("the node has not logged that it was degraded")
+	}
+}

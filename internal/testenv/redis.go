@@ -42,6 +42,12 @@ func (s *RedisServer) URL() string { return "redis://" + s.Addr() }
 func (s *RedisServer) RestartEmpty(t testing.TB) {
 	t.Helper()
 	s.Kill(t)
+	s.StartEmpty(t)
+}
+
+// StartEmpty starts a server that is down without its data.
+func (s *RedisServer) StartEmpty(t testing.TB) {
+	t.Helper()
 	if err := os.RemoveAll(s.dataDir()); err != nil {
 		t.Fatalf("testenv: empty redis-server: %v", err)
 	}
