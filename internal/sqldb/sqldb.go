@@ -129,7 +129,7 @@ func Open(url string, opts Options) (*DB, error) {
 	case "sqlite":
 		return openSQLite(rest, opts)
 	}
-	return nil, errors.New("sqldb: the SQL URL must start with mysql:// or sqlite:")
+	return nil, errors.New("sqldb: the SQL URL must start with mysql:// or with sqlite: and a path")
 }
 
 // String names the database for logs, without user and password.
