@@ -19,11 +19,7 @@ func TestEmbeddedNodeIsKilled(t *testing.T) {
 		n.signal(syscall.SIGKILL)
 		n.exit(patience)
 		n = launch(t, settings...).serving()
-		for _, k := range talkers {
-			k.mu.Lock()
-			k.nodes = []string{n.addr}
-			k.mu.Unlock()
-		}
+		moved(n.addr, talkers...)
 	}
 	more(t, patience, 20, talkers...)
 	audit(t, n.addr, talkers...)

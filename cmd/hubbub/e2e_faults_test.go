@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -101,6 +103,35 @@ func TestDatabaseHangs(t *testing.T) {
 	server.Continue(t)
 	more(t, patience, 20, talkers...)
 	audit(t, n.Addr(), talkers...)
+}
+
+// A node that is terminated while its database hangs ends in time all the same,
+// and says that it did not end in order. Nothing that was acked is lost.
+func TestTerminatedWhileDatabaseHangs(t *testing.T) {
+	t.Parallel()
+	server := testenv.MariaDB(t)
+	settings := []string{"HUBBUB_SQL=" + server.NewDatabase(t), "HUBBUB_DRAIN=3s",
+		"HUBBUB_RATE_ADDRESS=off", "HUBBUB_RATE_USER=off", "HUBBUB_RATE_SESSION=off"}
+	n := launch(t, settings...).serving()
+	talkers := crowd(t, 3, 0, n.addr)
+	more(t, patience, 20, talkers...)
+	server.Pause(t)
+	start := time.Now()
+	n.signal(syscall.SIGTERM)
+	if code := n.exit(patience); code != 1 {
+		t.Errorf("exit code %d, want 1", code)
+	}
+	if took := time.Since(start); took > 4*time.Second {
+		t.Errorf("it took %v", took)
+	}
+	if said := n.said(); !strings.Contains(said, "did not end in time") {
+		t.Errorf("it says %q", said)
+	}
+	server.Continue(t)
+	n = launch(t, settings...).serving()
+	moved(n.addr, talkers...)
+	more(t, patience, 20, talkers...)
+	audit(t, n.addr, talkers...)
 }
 
 // Redis goes away and comes back: messages are acked as before and reach the

@@ -179,7 +179,9 @@ func (n *node) Addr() string { return n.public.Addr().String() }
 
 // Run serves until ctx ends, or until a part fails, and then stops in this
 // order: not ready, the balancer's time to notice, the sockets told to come back
-// elsewhere, requests finished, batches finished, the bus flushed, the pools closed.
+// elsewhere, requests finished, batches finished, the bus flushed, the pools
+// closed. It takes no longer than --drain; the last tenth of it is for what
+// follows the clients. What has not ended by then is an error.
 func (n *node) Run(ctx context.Context) error {
 	// Each group has a context of its own, because they end one after the other.
 	serving, stopServing := context.WithCancelCause(context.WithoutCancel(ctx))
@@ -221,26 +223,41 @@ func (n *node) Run(ctx context.Context) error {
 	}
 
 	n.log.Info("stopping", "within", n.cfg.Drain)
-	deadline, cancel := context.WithTimeout(context.WithoutCancel(ctx), n.cfg.Drain)
+	whole, cancel := context.WithTimeout(context.WithoutCancel(ctx), n.cfg.Drain)
+	defer cancel()
+	clients, cancel := context.WithTimeout(whole, n.cfg.Drain*9/10)
 	defer cancel()
 	n.server.SetDraining(true)
 	n.sockets.Drain()
-	n.awaitBalancer(deadline)
-	n.hub.Drain(deadline, n.cfg.Drain/4)
-	err := public.Shutdown(deadline)
+	n.awaitBalancer(clients)
+	n.hub.Drain(clients, n.cfg.Drain/4)
+	err := public.Shutdown(clients)
 	if err != nil {
 		err = fmt.Errorf("requests did not end in time: %w", errors.Join(err, public.Close()))
 	}
-	n.sockets.Wait()
+	err = errors.Join(err, inTime(clients, "sockets", func() error { n.sockets.Wait(); return nil }))
 	if admin != nil {
 		err = errors.Join(err, admin.Close())
 	}
 	stopWriting()
-	err = errors.Join(err, parts.Wait())
+	err = errors.Join(err, inTime(whole, "parts", parts.Wait))
 	stopCarrying()
-	err = errors.Join(err, carriers.Wait(), n.close())
+	err = errors.Join(err, inTime(whole, "bus", carriers.Wait), n.close())
 	n.log.Info("stopped", "node", n.cfg.Node)
 	return err
+}
+
+// inTime waits for the end of something, but no longer than ctx: what hangs on
+// a database that does not answer ends with the process.
+func inTime(ctx context.Context, what string, wait func() error) error {
+	done := make(chan error, 1)
+	go func() { done <- wait() }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return fmt.Errorf("%s did not end in time", what)
+	}
 }
 
 // awaitBalancer serves calls for a while longer where a balancer has lately

@@ -237,6 +237,15 @@ func (k *talker) count() int {
 	return len(k.acked)
 }
 
+// moved tells talkers that there is one node now, at addr.
+func moved(addr string, talkers ...*talker) {
+	for _, k := range talkers {
+		k.mu.Lock()
+		k.nodes = []string{addr}
+		k.mu.Unlock()
+	}
+}
+
 // more waits until every talker had n more messages acked.
 func more(t testing.TB, within time.Duration, n int, talkers ...*talker) {
 	t.Helper()
