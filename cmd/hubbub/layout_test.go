@@ -53,6 +53,7 @@ var libraries = map[string][]string{
 	"modernc.org/sqlite":                    {"internal/sqldb"},
 	"github.com/coder/websocket":            {"web", "cmd/hubbub-bench"},
 	"github.com/go-chi/chi/v5":              {"web"},
+	"github.com/anishathalye/porcupine":     {},
 	"github.com/chromedp/chromedp":          {},
 	"github.com/compose-spec/compose-go/v2": {},
 	"github.com/google/go-cmp":              {},
