@@ -113,6 +113,7 @@ func (b *bench) leave(p *post) {
 		b.refused.Add(1)
 	default:
 		check.refuse(p.n, b.now())
+		b.sent.Add(-1)
 		b.skipped.Add(1)
 	}
 	b.open.Add(-1)

@@ -123,7 +123,7 @@ func (c *client) caughtUp() {
 
 // resolve carries the answer to a message to the checker, or tries again.
 func (c *client) resolve(p *post, a answer) {
-	if wait, again := c.settle(p, a); again {
-		c.out.again(p, wait)
+	if wait, again := c.settle(p, a); again && !c.out.again(p, wait) {
+		c.leave(p)
 	}
 }

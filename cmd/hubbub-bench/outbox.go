@@ -31,14 +31,15 @@ type outbox struct {
 
 	mu     sync.Mutex
 	queue  []*post
-	flying map[string]*post // by client id
-	later  int              // posts that wait for their next attempt
+	flying map[string]*post      // by client id
+	later  map[*post]*time.Timer // those that wait for their next attempt
+	closed bool
 
 	lastAnswer time.Duration
 }
 
 func newOutbox() *outbox {
-	return &outbox{wake: make(chan struct{}, 1), flying: make(map[string]*post)}
+	return &outbox{wake: make(chan struct{}, 1), flying: make(map[string]*post), later: make(map[*post]*time.Timer)}
 }
 
 // full tells whether the next message has to be skipped.
@@ -54,7 +55,7 @@ func (o *outbox) queued() bool {
 func (o *outbox) waiting() int {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return len(o.queue) + len(o.flying) + o.later
+	return len(o.queue) + len(o.flying) + len(o.later)
 }
 
 func (o *outbox) add(p *post) {
@@ -97,18 +98,24 @@ func (o *outbox) answered(id string, now time.Duration) *post {
 	return p
 }
 
-// again queues a message for one more attempt, after a while.
-func (o *outbox) again(p *post, wait time.Duration) {
+// again queues a message for one more attempt, after a while; false: it is too
+// late for that.
+func (o *outbox) again(p *post, wait time.Duration) bool {
 	o.mu.Lock()
-	o.later++
-	o.mu.Unlock()
-	time.AfterFunc(wait, func() {
+	defer o.mu.Unlock()
+	if o.closed {
+		return false
+	}
+	o.later[p] = time.AfterFunc(wait, func() {
 		o.mu.Lock()
-		o.later--
-		o.queue = append(o.queue, p)
-		o.mu.Unlock()
-		o.signal()
+		defer o.mu.Unlock()
+		if _, waits := o.later[p]; waits {
+			delete(o.later, p)
+			o.queue = append(o.queue, p)
+			o.signal()
+		}
 	})
+	return true
 }
 
 // cut makes everything that waits for an answer wait for another attempt: the
@@ -144,12 +151,18 @@ func (o *outbox) stuck(now, bound time.Duration) bool {
 	return false
 }
 
-// abandon takes everything out.
+// abandon takes everything out, for good.
 func (o *outbox) abandon() []*post {
 	o.cut()
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	o.closed = true
 	list := o.queue
+	for p, timer := range o.later {
+		timer.Stop()
+		list = append(list, p)
+	}
 	o.queue = nil
+	clear(o.later)
 	return list
 }
