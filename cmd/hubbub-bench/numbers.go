@@ -1,9 +1,6 @@
 package main
 
-import (
-	"math/bits"
-	"sort"
-)
+import "sort"
 
 // bitset is a set of small numbers: one bit each, so that an hour at 1 000
 // messages a second takes half a megabyte.
@@ -18,13 +15,6 @@ func (b *bitset) add(n uint32) {
 
 func (b bitset) has(n uint32) bool {
 	return int(n/64) < len(b) && b[n/64]&(1<<(n%64)) != 0
-}
-
-func (b bitset) count() (n int64) {
-	for _, w := range b {
-		n += int64(bits.OnesCount64(w))
-	}
-	return n
 }
 
 // span is the numbers from first to last, both included.
