@@ -5,6 +5,8 @@ SHELL     := /bin/bash
 FUZZTIME  ?= 10s
 BENCHTIME ?= 1s
 TESTFLAGS ?=
+N         ?= 20
+SEED      ?= 0
 VERSION   ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
@@ -12,7 +14,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # Debian keeps mariadbd and haproxy where only root's PATH looks.
 export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
 
-.PHONY: help tools format vet staticcheck test quick build bench fuzz
+.PHONY: help tools format vet staticcheck test quick build bench fuzz faults
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,3 +49,6 @@ fuzz: ## every fuzz target, FUZZTIME=10s each
 		echo "== $$target in $$dir"; \
 		go test -run='^$$' -fuzz="^$$target\$$" -fuzztime=$(FUZZTIME) "$$dir" </dev/null || exit 1; \
 	done
+
+faults: ## every fault N=20 times at random instants (SEED=1 repeats those of seed 1, LONG=1 lasts longer), and a table
+	go test -count=1 -timeout=0 -run='^TestFaults$$' ./cmd/hubbub-bench -faults.n=$(N) -faults.seed=$(SEED) $(if $(LONG),-faults.long)

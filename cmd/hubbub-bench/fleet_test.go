@@ -167,25 +167,27 @@ func (f *fleet) until(within time.Duration, what string, ok func() bool) (took t
 }
 
 // metric sums a metric over the nodes that answer; see fleetNode.metric.
-func (f *fleet) metric(name string) (sum float64) {
+func (f *fleet) metric(name string, having ...string) (sum float64) {
 	for _, n := range f.nodes {
-		sum += n.metric(name)
+		sum += n.metric(name, having...)
 	}
 	return sum
 }
 
-// metric reads one metric of the private listener, all its labels together; 0
-// when the node does not answer or has none of that name. A node that was
-// started again counts from 0.
-func (n *fleetNode) metric(name string) (sum float64) {
+// metric reads one metric of the private listener: the sum of its lines that
+// have all of these labels, each such as status="503"; 0 when the node does not
+// answer or has none. A node that was started again counts from 0.
+func (n *fleetNode) metric(name string, having ...string) (sum float64) {
 	_ = n.try("http://"+n.admin+"/metrics", func(r *http.Response) error {
 		lines := bufio.NewScanner(r.Body)
 		for lines.Scan() {
-			key, value, _ := strings.Cut(lines.Text(), " ")
-			if base, _, _ := strings.Cut(key, "{"); base == name {
-				if v, err := strconv.ParseFloat(value, 64); err == nil {
-					sum += v
-				}
+			line := lines.Text()
+			base, _, _ := strings.Cut(line[:strings.LastIndexByte(line, ' ')+1], "{")
+			if strings.TrimSpace(base) != name || slices.ContainsFunc(having, func(l string) bool { return !strings.Contains(line, l) }) {
+				continue
+			}
+			if v, err := strconv.ParseFloat(line[strings.LastIndexByte(line, ' ')+1:], 64); err == nil {
+				sum += v
 			}
 		}
 		return lines.Err()
