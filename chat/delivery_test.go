@@ -263,3 +263,25 @@ func TestJoinFromACursor(t *testing.T) {
 		})
 	}
 }
+
+// TestLargeEventsAreReadInSmallPages holds that catching up with large messages
+// hands the connection no more than a bounded number of bytes at a time.
+func TestLargeEventsAreReadInSmallPages(t *testing.T) {
+	w := newWorld(t, 1, chat.RoomsOptions{})
+	n := w.nodes[0]
+	alice := w.user("alice")
+	room := w.room("novels", alice)
+	const messages = 60
+	text := strings.Repeat("ж", 16_000) // 32 kB
+	for i := range messages {
+		if _, err := n.rooms.Post(w.ctx, alice.User, "novels", chat.Post{ClientID: fmt.Sprint(i), Text: text}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c := n.connect(alice)
+	join(c, room, cmd{"since": 2})
+	expectRange(t, c, 3, messages+2)
+	if most := c.LargestWrite(); most > 256<<10 {
+		t.Errorf("one write had %d bytes", most)
+	}
+}

@@ -3,8 +3,9 @@ package chat
 import "context"
 
 const (
-	catchUp    = 200      // events that a session reads on at a time
-	catchBytes = 64 << 10 // bytes of them in one go
+	catchUp    = 200       // events that a session reads on at a time
+	catchLeast = 8         // and how few, where they are large
+	catchBytes = 128 << 10 // bytes of them in one go, but for one larger event
 )
 
 // subscription is one session's place in one topic.
@@ -17,6 +18,9 @@ type subscription struct {
 	state    subState
 	admitted Seq // where the log stood when the user was found to be a member
 	out      Seq // the last event that put the user out before the start
+
+	// Owned by the session's writer.
+	page int // events to read from the store next
 }
 
 type subState uint8
@@ -76,13 +80,22 @@ func (sub *subscription) next(ctx context.Context) (frames [][]byte, more bool, 
 	cursor, admitted := sub.cursor, sub.admitted
 	t.mu.Unlock()
 
-	head, events, err := t.hub.since(ctx, t.room, cursor, catchUp)
+	if sub.page == 0 {
+		sub.page = catchUp
+	}
+	head, events, err := t.hub.since(ctx, t.room, cursor, sub.page)
 	if err != nil {
 		return nil, true, err
 	}
 	user := sub.session.User().ID
-	for _, e := range events {
+	size := 0
+	for i, e := range events {
 		frame := encodeEvent(e)
+		if size += len(frame); size > catchBytes && i > 0 {
+			// Large events: read fewer next time, or most of each read is wasted.
+			sub.page = max(catchLeast, i)
+			break
+		}
 		frames = append(frames, frame)
 		last = e.Seq
 		if who, _, out := memberChange(frame); out && who == user && e.Seq > admitted {

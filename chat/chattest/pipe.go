@@ -27,6 +27,7 @@ type Pipe struct {
 	reason string
 	heard  time.Time
 	stall  chan struct{} // not nil: Write waits until it is closed
+	most   int           // bytes of the largest Write
 }
 
 // Client is the far end of a [Pipe] in the JSON format. One goroutine uses it.
@@ -64,8 +65,13 @@ func (p *Pipe) Read(ctx context.Context) ([]byte, error) {
 // Write hands frames to the client; while it is stalled, as to a peer that
 // does not read.
 func (p *Pipe) Write(frames [][]byte) error {
+	size := 0
+	for _, f := range frames {
+		size += len(f)
+	}
 	p.mu.Lock()
 	stall := p.stall
+	p.most = max(p.most, size)
 	p.mu.Unlock()
 	if stall != nil {
 		select {
@@ -217,6 +223,13 @@ func (c *Client) Closed() (code int, reason string) {
 	c.pipe.mu.Lock()
 	defer c.pipe.mu.Unlock()
 	return c.pipe.code, c.pipe.reason
+}
+
+// LargestWrite is how many bytes the session wrote at once, at most.
+func (c *Client) LargestWrite() int {
+	c.pipe.mu.Lock()
+	defer c.pipe.mu.Unlock()
+	return c.pipe.most
 }
 
 // Stall lets the client read no more until the returned function is called.
