@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"flag"
 	"log/slog"
 	"os"
 	"sync"
@@ -17,6 +18,11 @@ func TestMain(m *testing.M) {
 		return
 	}
 	takeRedisLog(discard())
+	// Most of the tests wait, so more of them than there are cores may run; the
+	// command line is read later and wins.
+	if err := flag.Set("test.parallel", "4"); err != nil {
+		panic(err)
+	}
 	os.Exit(testenv.Main(m))
 }
 
