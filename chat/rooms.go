@@ -52,9 +52,10 @@ type RoomsOptions struct {
 	Batches int
 	// Queue is how many drafts may wait per room (default 1024).
 	Queue int
-	// Probe is called where a batch has been committed and nobody was told
-	// ([PointCommitted]), and where its senders were told and nobody else
-	// ([PointAcked]): for fault tests, which end the process there. May be nil.
+	// Probe is called where a client's send is carried out ([PointSend]), where a
+	// batch has been committed and nobody was told ([PointCommitted]), and where
+	// its senders were told and nobody else ([PointAcked]): for fault tests, which
+	// panic at the first and end the process at the others. May be nil.
 	Probe func(point string)
 }
 
@@ -182,6 +183,7 @@ func (r *Rooms) send(ctx context.Context, who User, ref string, d Draft) (Sent, 
 		return Sent{}, err
 	}
 	d.Actor = who.Actor()
+	r.appender.probe(PointSend)
 	res, err := r.append(ctx, room, d)
 	if err != nil {
 		r.admitted.drop(who.ID, ref)
@@ -290,7 +292,7 @@ func checkMessage(kind, text string) error {
 	case n == 0:
 		return Invalid("text", "is empty")
 	case n > wire.MaxText:
-		return Refuse(ErrTooLarge, fmt.Sprintf("the text has %d characters, at most %d are allowed", n, wire.MaxText))
+		return Invalid("text", fmt.Sprintf("has %d characters, at most %d are allowed", n, wire.MaxText))
 	case !utf8.ValidString(text):
 		return Invalid("text", "is not valid UTF-8")
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"sync"
 	"time"
 	"unicode/utf8"
@@ -139,25 +140,27 @@ var errOver = errors.New("chat: session over")
 func (s *Session) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	written := make(chan error, 1)
-	go func() { written <- s.write(ctx) }()
-	err := s.serve(ctx)
-	for _, sub := range s.joined {
-		s.hub.leave(sub)
-	}
-	if errors.Is(err, errOver) {
-		// The writer sends what is left and says good-bye.
-		err = <-written
-		s.queue.close()
-		cancel()
-	} else {
+	go func() { written <- s.writer(ctx) }()
+	defer func() { // a reader that panics leaves nothing behind either
 		s.queue.close()
 		cancel()
 		s.conn.CloseNow()
-		<-written
+	}()
+	err := s.serve(ctx)
+	if errors.Is(err, errOver) {
+		// The writer sends what is left and says good-bye.
+		return <-written
 	}
+	s.queue.close()
+	cancel()
 	s.conn.CloseNow()
+	<-written
 	return err
 }
+
+// lateSpread is within what time clients come back that came while the node was
+// draining already.
+const lateSpread = 2 * time.Second
 
 // serve finds out who the client is and reads until it is over.
 func (s *Session) serve(ctx context.Context) error {
@@ -167,9 +170,15 @@ func (s *Session) serve(ctx context.Context) error {
 		}
 	}
 	if !s.hub.add(s) {
+		s.push(wire.Reconnect{AfterMS: rand.N(lateSpread).Milliseconds(), Reason: "restart"})
 		return s.over(CloseRestart, "restart")
 	}
 	defer s.hub.remove(s)
+	defer func() {
+		for _, sub := range s.joined {
+			s.hub.leave(sub)
+		}
+	}()
 	if s.opts.Presence != nil {
 		defer s.opts.Presence.unwatch(s)
 	}

@@ -57,7 +57,7 @@ func TestBadInput(t *testing.T) {
 		{"client id not ASCII", post, object{"client_id": "ä", "text": "b"}, 422, "invalid", "client_id"},
 		{"empty text", post, object{"client_id": "a", "text": ""}, 422, "invalid", "text"},
 		{"unknown kind", post, object{"client_id": "a", "text": "b", "kind": "loud"}, 422, "invalid", "kind"},
-		{"long text", post, object{"client_id": "a", "text": strings.Repeat("x", 16001)}, 413, "too_large", ""},
+		{"long text", post, object{"client_id": "a", "text": strings.Repeat("x", 16001)}, 422, "invalid", "text"},
 		{"65 KiB", post, `{"client_id":"a","text":"` + strings.Repeat("x", 65<<10) + `"}`, 413, "too_large", ""},
 		{"another body under one id", post, object{"client_id": "taken", "text": "ho"}, 409, "conflict", ""},
 		{"reply to nothing", post, object{"client_id": "a", "text": "b", "reply_to": 77}, 422, "invalid", "reply_to"},
