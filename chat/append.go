@@ -63,10 +63,12 @@ type AppendStats struct {
 	Rooms                    int   // with a running writer, now
 }
 
-// The points at which RoomsOptions.Probe is called.
+// The points at which RoomsOptions.Probe and HubOptions.Probe are called.
 const (
+	PointSend      = "send"
 	PointCommitted = "committed"
 	PointAcked     = "acked"
+	PointDeliver   = "deliver"
 )
 
 func newAppender(store Store, tell func([]Event), o RoomsOptions) *appender {

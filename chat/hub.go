@@ -56,6 +56,7 @@ type Hub struct {
 	log      *slog.Logger
 	now      func() time.Time
 	degraded func() bool
+	probe    func(point string)
 	reads    singleflight.Group
 	wake     chan struct{} // never closed; a token: Run has something to do
 
@@ -97,6 +98,9 @@ type HubOptions struct {
 	// Degraded tells whether the bus is not heard; the heads are then checked four
 	// times as often.
 	Degraded func() bool
+	// Probe is called where an event is delivered ([PointDeliver]), with the
+	// topic's lock held: for fault tests, which panic there. May be nil.
+	Probe func(point string)
 }
 
 // NewHub makes an empty hub.
@@ -110,8 +114,11 @@ func NewHub(store LogReader, sessions SessionChecker, o HubOptions) *Hub {
 	if o.Degraded == nil {
 		o.Degraded = func() bool { return false }
 	}
+	if o.Probe == nil {
+		o.Probe = func(string) {}
+	}
 	h := &Hub{
-		store: store, sessions: sessions, log: o.Log, now: o.Now, degraded: o.Degraded, wake: make(chan struct{}, 1),
+		store: store, sessions: sessions, log: o.Log, now: o.Now, degraded: o.Degraded, probe: o.Probe, wake: make(chan struct{}, 1),
 		users: make(map[UserID]map[*Session]struct{}),
 		fills: make(map[*topic]time.Time), asked: make(map[*topic]bool),
 	}
@@ -228,6 +235,7 @@ func (h *Hub) watchHeads(ctx context.Context) error {
 		due, next, check := h.due(now)
 		for _, t := range due {
 			fillers.Go(func() error {
+				defer h.contain("room", t.room)
 				if err := t.fill(ctx); err != nil && ctx.Err() == nil {
 					h.log.Warn("gap not filled yet", "room", t.room, "error", err)
 					h.fillLater(t, fillRetry)

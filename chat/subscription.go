@@ -66,20 +66,10 @@ func (sub *subscription) fallLocked() {
 // is queued later. Called by the session's writer alone.
 func (sub *subscription) next(ctx context.Context) (frames [][]byte, more bool, err error) {
 	t := sub.topic
-	t.mu.Lock()
-	if sub.state != subBehind {
-		t.mu.Unlock()
-		return nil, false, nil
-	}
-	frames, last, ok := t.recent.after(sub.cursor, catchUp, catchBytes)
-	if ok || sub.cursor >= t.head.Seq {
-		more = sub.advanceLocked(last)
-		t.mu.Unlock()
+	frames, more, cursor, admitted, ok := sub.recent()
+	if ok {
 		return sub.session.encode(frames), more, nil
 	}
-	cursor, admitted := sub.cursor, sub.admitted
-	t.mu.Unlock()
-
 	if sub.page == 0 {
 		sub.page = catchUp
 	}
@@ -88,7 +78,7 @@ func (sub *subscription) next(ctx context.Context) (frames [][]byte, more bool, 
 		return nil, true, err
 	}
 	user := sub.session.User().ID
-	size := 0
+	size, last := 0, Seq(0)
 	for i, e := range events {
 		frame := encodeEvent(e)
 		if size += len(frame); size > catchBytes && i > 0 {
@@ -118,6 +108,22 @@ func (sub *subscription) next(ctx context.Context) (frames [][]byte, more bool, 
 		last = t.head.Seq
 	}
 	return sub.session.encode(frames), sub.advanceLocked(last), nil
+}
+
+// recent reads on from what the node remembers; ok is false when the store has
+// to be asked for what comes after cursor.
+func (sub *subscription) recent() (frames [][]byte, more bool, cursor, admitted Seq, ok bool) {
+	t := sub.topic
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if sub.state != subBehind {
+		return nil, false, 0, 0, true
+	}
+	frames, last, ok := t.recent.after(sub.cursor, catchUp, catchBytes)
+	if !ok && sub.cursor < t.head.Seq {
+		return nil, true, sub.cursor, sub.admitted, false
+	}
+	return frames, sub.advanceLocked(last), 0, 0, true
 }
 
 // advanceLocked moves the cursor; false means that the subscription is live now.

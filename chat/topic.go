@@ -127,6 +127,7 @@ func (t *topic) forgetLocked(seq Seq) {
 // nextLocked delivers the next event to everybody who is live: the same bytes
 // into every queue, encoded once per format.
 func (t *topic) nextLocked(seq Seq, frame []byte) {
+	t.hub.probe(PointDeliver)
 	t.head.Seq = seq
 	t.recent.add(seq, frame)
 	var encoded [wire.Formats][]byte
@@ -231,25 +232,29 @@ func (t *topic) fill(ctx context.Context) error {
 			return err
 		}
 		t.hub.counters.fills.Add(1)
-		t.mu.Lock()
-		if head.Epoch != t.head.Epoch {
-			t.resetLocked(head)
-			t.mu.Unlock()
-			return nil
+		t.filled(head, events)
+	}
+}
+
+// filled takes what was read to fill a gap.
+func (t *topic) filled(head Head, events []Event) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if head.Epoch != t.head.Epoch {
+		t.resetLocked(head)
+		return
+	}
+	for _, e := range events {
+		if e.Seq > t.head.Seq {
+			t.applyLocked(e.Seq, encodeEvent(e))
 		}
-		for _, e := range events {
-			if e.Seq > t.head.Seq {
-				t.applyLocked(e.Seq, encodeEvent(e))
-			}
-		}
-		t.drainLocked()
-		if len(events) == 0 {
-			// Somebody told of a number that is not in the log: a hint, no more.
-			t.want = t.head.Seq
-			clear(t.early)
-			t.earlyN = 0
-		}
-		t.mu.Unlock()
+	}
+	t.drainLocked()
+	if len(events) == 0 {
+		// Somebody told of a number that is not in the log: a hint, no more.
+		t.want = t.head.Seq
+		clear(t.early)
+		t.earlyN = 0
 	}
 }
 

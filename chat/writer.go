@@ -2,6 +2,8 @@ package chat
 
 import (
 	"context"
+	"fmt"
+	"runtime/debug"
 	"time"
 
 	"hubbub/chat/wire"
@@ -9,6 +11,18 @@ import (
 
 // retryRead is how long a session waits that could not read on.
 const retryRead = 500 * time.Millisecond
+
+// writer runs write. A panic there ends this socket and not the node.
+func (s *Session) writer(ctx context.Context) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			s.hub.counters.panics.Add(1)
+			s.opts.Log.Error("panic in a socket's writer", "user", s.User().ID, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			err = fmt.Errorf("chat: panic in a socket's writer: %v", p)
+		}
+	}()
+	return s.write(ctx)
+}
 
 // write is the session's writer: it sends what is queued, reads on for the
 // subscriptions that are behind once the queue is empty, pings, and says

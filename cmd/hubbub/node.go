@@ -77,7 +77,7 @@ func newNode(ctx context.Context, cfg Config, log *slog.Logger) (_ *node, err er
 	store := chatstore.New(db, log)
 
 	degraded := func() bool { return !n.bus.Healthy() }
-	n.hub = chat.NewHub(store, store, chat.HubOptions{Log: log, Degraded: degraded})
+	n.hub = chat.NewHub(store, store, chat.HubOptions{Log: log, Degraded: degraded, Probe: probe})
 	leases, err := n.openBus(ctx, store)
 	if err != nil {
 		return nil, err
