@@ -65,8 +65,9 @@ type model struct {
 }
 
 type modelNode struct {
-	hub   *chat.Hub
-	rooms *chat.Rooms
+	hub    *chat.Hub
+	rooms  *chat.Rooms // what the sessions ask, with the store's trouble
+	writes *chat.Rooms // through which the history writes, without
 
 	mu       sync.Mutex
 	inFlight []bus.Event
@@ -108,6 +109,11 @@ func (s *lateStore) MemberIDs(ctx context.Context, room chat.RoomID, limit int) 
 	return users, errors.Join(err, s.trouble())
 }
 
+func (s *lateStore) Room(ctx context.Context, ref string, user chat.UserID) (chat.Room, error) {
+	room, err := s.Memory.Room(ctx, ref, user)
+	return room, errors.Join(err, s.trouble())
+}
+
 // Publish leaves an event for every node.
 func (m *model) Publish(e bus.Event) error {
 	for _, n := range m.nodes {
@@ -124,9 +130,12 @@ func newModel(t *rapid.T) *model {
 	quiet := slog.New(slog.DiscardHandler)
 	for i := range m.nodes {
 		n := &modelNode{hub: chat.NewHub(m.store, m.store, chat.HubOptions{Log: quiet})}
-		n.rooms = chat.NewRooms(m.store, m.store, m, chat.RoomsOptions{Node: fmt.Sprint("node-", i), Log: quiet})
+		o := chat.RoomsOptions{Node: fmt.Sprint("node-", i), Log: quiet}
+		n.rooms = chat.NewRooms(m.store, m.store, m, o)
+		n.writes = chat.NewRooms(m.store.Memory, m.store, m, o)
 		m.nodes[i] = n
 		m.wg.Go(func() { n.rooms.Run(ctx) })
+		m.wg.Go(func() { n.writes.Run(ctx) })
 		m.wg.Go(func() { n.hub.Run(ctx) })
 	}
 	t.Cleanup(func() {
@@ -141,7 +150,7 @@ func newModel(t *rapid.T) *model {
 		m.must(t, m.store.CreateUser(ctx, *u, ""))
 	}
 	var err error
-	m.room, err = m.nodes[0].rooms.Create(ctx, m.alice, chat.CreateRoom{Kind: chat.Public, Name: "tea", Members: []chat.UserID{m.bob.ID}})
+	m.room, err = m.nodes[0].writes.Create(ctx, m.alice, chat.CreateRoom{Kind: chat.Public, Name: "tea", Members: []chat.UserID{m.bob.ID}})
 	m.must(t, err)
 	return m
 }
@@ -169,7 +178,7 @@ func (m *model) post(t *rapid.T) {
 		m.sends++
 		p := chat.Post{ClientID: fmt.Sprint(m.sends), Text: strings.Repeat("x", size)}
 		wg.Go(func() {
-			if _, err := n.rooms.Post(m.ctx, m.alice, string(m.room.ID), p); err != nil {
+			if _, err := n.writes.Post(m.ctx, m.alice, string(m.room.ID), p); err != nil {
 				t.Error(err)
 			}
 		})
@@ -227,7 +236,7 @@ func (m *model) member(t *rapid.T) {
 	if m.bobOut != 0 {
 		change = wire.ChangeInvited
 	}
-	m.must(t, m.node(t).rooms.ChangeMember(m.ctx, m.alice, string(m.room.ID), m.bob.ID, change, ""))
+	m.must(t, m.node(t).writes.ChangeMember(m.ctx, m.alice, string(m.room.ID), m.bob.ID, change, ""))
 	m.bobOut = 0
 	if change == wire.ChangeKicked {
 		m.bobOut = m.head(t)

@@ -2,13 +2,16 @@ package chat_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"log/slog"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"hubbub/bus"
 	"hubbub/chat"
+	"hubbub/chat/chattest"
 	"hubbub/chat/wire"
 )
 
@@ -87,4 +90,53 @@ func TestWhoCameBackReadsOn(t *testing.T) {
 	if f := c.Expect("left", "member"); f.Str("id") != "" || f.Str("reason") == "" {
 		t.Errorf("got %v", f)
 	}
+}
+
+// afterRoom does something between the reading of a room and the answer.
+type afterRoom struct {
+	*chattest.Memory
+	act func()
+}
+
+func (s afterRoom) Room(ctx context.Context, ref string, user chat.UserID) (chat.Room, error) {
+	room, err := s.Memory.Room(ctx, ref, user)
+	s.act()
+	return room, err
+}
+
+// TestPutOutWhileJoining holds that a join which found a member does not
+// outlive a kick that passed the topic before the stream began.
+func TestPutOutWhileJoining(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1, chat.RoomsOptions{})
+		n := w.nodes[0]
+		alice, bob := w.user("alice"), w.user("bob")
+		room := w.room("tea", alice, bob)
+		say := func(id string) {
+			if _, err := n.rooms.Post(w.ctx, alice.User, "tea", chat.Post{ClientID: id, Text: "x"}); err != nil {
+				t.Error(err)
+			}
+		}
+		a := n.connect(alice)
+		join(a, room, nil)
+		w.breakBus(func(bus.Event) []bus.Event { return nil })
+		say("4") // the node does not hear of it, so that bob's cursor makes it ask the store
+		w.breakBus(nil)
+		store := afterRoom{w.store, func() {
+			if err := n.rooms.ChangeMember(w.ctx, alice.User, string(room.ID), bob.User.ID, wire.ChangeKicked, ""); err != nil {
+				t.Error(err)
+			}
+			a.Expect("member", "message") // the kick has passed
+		}}
+		slow := &node{world: w, hub: n.hub, opts: n.opts, rooms: chat.NewRooms(store, w.store, w, chat.RoomsOptions{})}
+		b := slow.connect(bob)
+		join(b, room, cmd{"since": 4})
+		if f := b.Expect("left"); f.Str("reason") == "" {
+			t.Errorf("got %v", f)
+		}
+		say("6")
+		a.Expect("message")
+		b.Send(cmd{"type": "ping", "id": "p"})
+		b.Expect("pong")
+	})
 }
