@@ -40,7 +40,7 @@ type fault struct {
 
 // faults is the table, in the order of the issue that asks for it.
 func faults() []fault {
-	return slices.Concat(nodeFaults(), redisFaults(), forgeries(), sqlFaults(), restarts())
+	return slices.Concat(nodeFaults(), redisFaults(), forgeries(), sqlFaults(), timeFaults(), panics(), restarts())
 }
 
 // attack is one run of one fault. All of the fleet is at hand.
