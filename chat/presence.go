@@ -21,6 +21,10 @@ const (
 	LeaseTTL = 6 * time.Second
 	// presenceGrace keeps a user online who is only reloading the page.
 	presenceGrace = 1500 * time.Millisecond
+	// presenceSettle is how long nobody is told who is online after the lease store
+	// was away: until the other nodes have said again whom they carry, all their
+	// users would seem to be offline.
+	presenceSettle = LeaseTTL / 2
 	// rosterMembers is how many members of a room are looked at.
 	rosterMembers = 200
 )
@@ -50,7 +54,8 @@ type Presence struct {
 	now    func() time.Time
 
 	// Owned by Run.
-	carried map[UserID]time.Time // users that the lease covers, and when they were last here
+	carried map[UserID]time.Time // users that the lease covers or may cover, and when they were last here
+	failed  time.Time            // when the lease store last gave no answer
 	unknown bool
 
 	mu       sync.Mutex
@@ -94,13 +99,17 @@ func (p *Presence) Run(ctx context.Context) error {
 	defer ticker.Stop()
 	for {
 		err := p.renew(ctx)
-		if err == nil {
+		settled := p.now().Sub(p.failed) >= presenceSettle
+		if err == nil && settled {
 			err = p.tell(ctx)
 		}
-		if err != nil && ctx.Err() == nil {
+		if err != nil {
+			p.failed = p.now()
+		}
+		if (err != nil || !settled) && ctx.Err() == nil {
 			p.tellUnknown()
 		}
-		if unknown := err != nil; unknown != p.unknown && ctx.Err() == nil {
+		if unknown := err != nil || !settled; unknown != p.unknown && ctx.Err() == nil {
 			p.unknown = unknown
 			p.log.Warn("presence", "unknown", unknown, "error", err)
 		}
@@ -118,7 +127,11 @@ func (p *Presence) Run(ctx context.Context) error {
 	}
 }
 
-// renew says whom this node carries: who is here, and who was a moment ago.
+// renew says whom this node carries: who is here, and who was a moment ago. A
+// renewal without an answer may have been carried out all the same, or will be
+// when a server that stands still goes on: then nobody was told that the lease
+// had been lost, and what it covers is not known. So for a while after one
+// everybody is put again.
 func (p *Presence) renew(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, LeaseTTL/3)
 	defer cancel()
@@ -129,6 +142,7 @@ func (p *Presence) renew(ctx context.Context) error {
 		if _, ok := p.carried[u]; !ok {
 			add = append(add, u)
 		}
+		p.carried[u] = now
 	}
 	for u, last := range p.carried {
 		if !here[u] && now.Sub(last) > presenceGrace {
@@ -142,10 +156,7 @@ func (p *Presence) renew(ctx context.Context) error {
 	for _, u := range remove {
 		delete(p.carried, u)
 	}
-	for u := range here {
-		p.carried[u] = now
-	}
-	if lost && len(p.carried) > 0 {
+	if (lost || now.Sub(p.failed) < LeaseTTL) && len(p.carried) > 0 {
 		_, err = p.leases.Renew(ctx, p.node, slices.Collect(maps.Keys(p.carried)), nil)
 	}
 	return err

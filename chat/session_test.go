@@ -255,8 +255,8 @@ func TestPresence(t *testing.T) {
 			n.opts.Presence = chat.NewPresence(n.hub, leases, fmt.Sprint("life-", i), n.opts.Log)
 			w.wg.Go(func() { n.opts.Presence.Run(w.ctx) })
 		}
-		alice, bob := w.user("alice"), w.user("bob")
-		room := w.room("tea", alice, bob)
+		alice, bob, carol, dave := w.user("alice"), w.user("bob"), w.user("carol"), w.user("dave")
+		room := w.room("tea", alice, bob, carol, dave)
 		a := w.nodes[0].connect(alice)
 		a.Send(cmd{"type": "presence", "id": "p", "rooms": []string{"tea"}})
 		expectOnline(t, a, room, "known", alice)
@@ -273,6 +273,23 @@ func TestPresence(t *testing.T) {
 		leases.fail(errors.New("away"))
 		expectOnline(t, a, room, "unknown")
 		leases.fail(nil)
+		expectOnline(t, a, room, "known", alice)
+
+		// The leases run out while their server stands still, and a renewal to which
+		// nobody heard the answer makes them anew, without those who are here. Who
+		// comes meanwhile and goes again is not left behind in them.
+		b, c := w.nodes[1].connect(bob), w.nodes[1].connect(carol)
+		expectOnline(t, a, room, "known", alice, bob, carol)
+		leases.fail(errors.New("stands still"))
+		expectOnline(t, a, room, "unknown")
+		d := w.nodes[1].connect(dave)
+		time.Sleep(3 * time.Second)
+		c.Leave()
+		d.Leave()
+		time.Sleep(10 * time.Second)
+		leases.goOn("life-0", "life-1")
+		expectOnline(t, a, room, "known", alice, bob)
+		b.Leave()
 		expectOnline(t, a, room, "known", alice)
 	})
 }

@@ -162,17 +162,42 @@ func post(c *chattest.Client, room chat.Room, id, text string) {
 	c.Send(cmd{"type": "post", "id": id, "room": string(room.ID), "text": text})
 }
 
-// flakyLeases fail on demand.
+// flakyLeases fail on demand. What fails may be carried out later all the same:
+// a server that stands still does so when it goes on.
 type flakyLeases struct {
 	*chat.LocalLeases
-	mu  sync.Mutex
-	err error
+	mu   sync.Mutex
+	err  error
+	late []func()
 }
 
 func (l *flakyLeases) fail(err error) {
 	l.mu.Lock()
 	l.err = err
 	l.mu.Unlock()
+}
+
+// goOn carries out what had no answer, on leases that have all run out.
+func (l *flakyLeases) goOn(nodes ...string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, n := range nodes {
+		_ = l.LocalLeases.Drop(context.Background(), n) // never fails
+	}
+	for _, f := range l.late {
+		f()
+	}
+	l.err, l.late = nil, nil
+}
+
+func (l *flakyLeases) Renew(ctx context.Context, node string, add, remove []chat.UserID) (bool, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.err != nil {
+		l.late = append(l.late, func() { _, _ = l.LocalLeases.Renew(ctx, node, add, remove) })
+		return false, l.err
+	}
+	return l.LocalLeases.Renew(ctx, node, add, remove)
 }
 
 func (l *flakyLeases) Online(ctx context.Context, users []chat.UserID) (map[chat.UserID]bool, error) {
