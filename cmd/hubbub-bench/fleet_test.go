@@ -53,6 +53,7 @@ type fleetOptions struct {
 	Cables   bool // a cable from each node to each server
 	Balancer bool
 	Args     []string // of every node
+	Files    int      // how many files each node may hold open; 0: as the test itself
 	// Env is for node i, such as HUBBUBFAULT_CRASH=acked:200.
 	Env func(i int) []string
 }
@@ -114,7 +115,11 @@ func (f *fleet) newNode(program string, i int, o fleetOptions, url string, redis
 		busAddr = n.redis.Addr()
 		url = strings.Replace(url, f.sql.Addr(), n.sql.Addr(), 1)
 	}
-	n.Program = testenv.NewProgram(f.t, "hubbub "+n.name, program, port, func() error {
+	path := program
+	if o.Files > 0 {
+		path = "/bin/sh"
+	}
+	n.Program = testenv.NewProgram(f.t, "hubbub "+n.name, path, port, func() error {
 		return n.try("http://"+n.Addr()+"/healthz", nil)
 	})
 	n.settings = append([]string{
@@ -122,6 +127,9 @@ func (f *fleet) newNode(program string, i int, o fleetOptions, url string, redis
 		"--sql-open=10", "--guests=on", "--log-format=json", "--proxies=127.0.0.1/32", "--drain=4s",
 		"--rate-session=off", "--rate-user=off", "--rate-address=off", "--rate-sockets=off",
 	}, o.Args...)
+	if o.Files > 0 {
+		n.settings = append([]string{"-c", fmt.Sprintf(`ulimit -n %d && exec "$0" "$@"`, o.Files), program}, n.settings...)
+	}
 	var env []string
 	if o.Env != nil {
 		env = o.Env(i)
