@@ -103,7 +103,8 @@ func away(name string, off, on func(*attack), short, long time.Duration) fault {
 					a.errorf("%s after the fault: %d, failing %v", n.name, status, failing)
 				}
 			}
-			w.sees(liveWithin, "known", here, there)
+			// Never "offline" for somebody of whom it is only not known yet.
+			w.seesNext(liveWithin, "known", here, there)
 			a.note["reopened"] = a.metric("hubbub_bus_reopened_total") - reopened
 		},
 		proof: func(a *attack, r *Report) string {

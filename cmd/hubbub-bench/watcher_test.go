@@ -114,6 +114,17 @@ func (p *peer) watch(room string) {
 // exactly these users; it gives how long that took.
 func (p *peer) sees(within time.Duration, state string, users ...account) time.Duration {
 	p.t.Helper()
+	return p.await(within, false, state, users)
+}
+
+// seesNext is sees, and nobody is told anything but "unknown" before that.
+func (p *peer) seesNext(within time.Duration, state string, users ...account) time.Duration {
+	p.t.Helper()
+	return p.await(within, true, state, users)
+}
+
+func (p *peer) await(within time.Duration, next bool, state string, users []account) time.Duration {
+	p.t.Helper()
 	var want []string
 	for _, u := range users {
 		want = append(want, u.user.ID)
@@ -123,6 +134,9 @@ func (p *peer) sees(within time.Duration, state string, users ...account) time.D
 	for {
 		if p.state == state && (state != "known" || slices.Equal(p.online, want)) {
 			return time.Since(start)
+		}
+		if next && p.state == "known" {
+			p.t.Fatalf("presence is said to be %s, want %s %s", strings.Join(p.online, " "), state, strings.Join(want, " "))
 		}
 		select {
 		case frame, ok := <-p.frames:
