@@ -41,7 +41,7 @@ type fault struct {
 
 // faults is the table, in the order of the issue that asks for it.
 func faults() []fault {
-	return slices.Concat(nodeFaults(), redisFaults(), forgeries(), sqlFaults(), timeFaults(), clientFaults(), panics(), restarts())
+	return slices.Concat(nodeFaults(), redisFaults(), forgeries(), sqlFaults(), diskFaults(), timeFaults(), clientFaults(), panics(), restarts())
 }
 
 // attack is one run of one fault. All of the fleet is at hand.
@@ -52,6 +52,8 @@ type attack struct {
 	load options       // of verify; changed by fault.load alone
 	back time.Duration // how long the fleet took to be well again, as strike saw it
 	note map[string]float64
+	// cannot is why this machine cannot have the fault, as load found out.
+	cannot string
 }
 
 // lasts gives a duration for the short runs and one for the long ones.
@@ -122,6 +124,9 @@ func (s *suite) run(t *testing.T, f fault, seed uint64, rows *table) {
 	if f.load != nil {
 		f.load(a)
 	}
+	if row.cannot = a.cannot; a.cannot != "" {
+		t.Skip("not run: ", a.cannot)
+	}
 	o.Nodes = a.urls()
 	if err := o.check(); err != nil {
 		t.Fatal(err)
@@ -183,6 +188,7 @@ func (s *suite) run(t *testing.T, f fault, seed uint64, rows *table) {
 type faultRun struct {
 	fault        string
 	void, failed bool
+	cannot       string // why it was not run
 	counters     map[string]int64
 	recovery     time.Duration
 }
@@ -214,10 +220,15 @@ func (t *table) write(w *os.File, seed uint64) {
 		seed, seed+uint64(*faultRuns)-1, strings.Join(kindNames[:], " | "), strings.Repeat("--:|", 4+len(kindNames)))
 	for _, f := range faults() {
 		var runs, void, failed int
+		var cannot string
 		counters := make(map[string]int64)
 		var worst time.Duration
 		for _, r := range t.rows {
 			if r.fault != f.name {
+				continue
+			}
+			if r.cannot != "" {
+				cannot = r.cannot
 				continue
 			}
 			runs++
@@ -227,6 +238,14 @@ func (t *table) write(w *os.File, seed uint64) {
 				counters[k] += n
 			}
 			worst = max(worst, r.recovery)
+		}
+		if runs == 0 {
+			why := "not chosen"
+			if cannot != "" {
+				why = strings.ReplaceAll(strings.TrimSpace(cannot), "\n", " ")
+			}
+			fmt.Fprintf(w, "| %s | not run: %s |\n", f.name, why)
+			continue
 		}
 		fmt.Fprintf(w, "| %s | %d | %d | %d |", f.name, runs, failed, void)
 		for _, k := range kindNames {

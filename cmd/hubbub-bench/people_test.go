@@ -19,6 +19,7 @@ type people struct {
 	acct account
 	room string
 	stop chan struct{}
+	once sync.Once
 	wg   sync.WaitGroup
 
 	mu        sync.Mutex
@@ -36,6 +37,7 @@ func (a *attack) people(rate int) *people {
 		a: a, rest: newREST(a.urls()), acct: acct, room: a.room(a.nodes[0], acct),
 		stop: make(chan struct{}), answers: make(map[string]int), before: a.goroutines(),
 	}
+	a.t.Cleanup(p.end)
 	p.wg.Go(func() {
 		tick := time.NewTicker(time.Second / time.Duration(rate))
 		defer tick.Stop()
@@ -97,14 +99,19 @@ func (p *people) ask(i int) {
 	p.longest = max(p.longest, took)
 }
 
+// end ends the requests and waits for their answers.
+func (p *people) end() {
+	p.once.Do(func() { close(p.stop) })
+	p.wg.Wait()
+	p.rest.close()
+}
+
 // leave ends the requests and judges: each was answered, with success or with
 // one of these codes and a delay, and none too late; a node never had more
 // goroutines than that costs.
 func (p *people) leave(within time.Duration, goroutines float64, codes ...string) {
 	p.a.t.Helper()
-	close(p.stop)
-	p.wg.Wait()
-	p.rest.close()
+	p.end()
 	allowed := map[string]bool{"": true}
 	for _, c := range codes {
 		allowed[c] = true

@@ -45,9 +45,12 @@ var (
 		1146, // ER_NO_SUCH_TABLE
 	}
 	unavailableErrors = []uint16{
+		1021, // ER_DISK_FULL
+		1026, // ER_ERROR_ON_WRITE
 		1040, // ER_CON_COUNT_ERROR: too many connections
 		1047, // ER_UNKNOWN_COM_ERROR: a Galera node that is not synced
 		1053, // ER_SERVER_SHUTDOWN
+		1114, // ER_RECORD_FILE_FULL: InnoDB's word for a full disk
 		1129, // ER_HOST_IS_BLOCKED
 		1152, // ER_ABORTING_CONNECTION
 		1203, // ER_TOO_MANY_USER_CONNECTIONS
