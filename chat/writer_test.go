@@ -121,6 +121,7 @@ func TestPutOutWhileJoining(t *testing.T) {
 		join(a, room, nil)
 		w.breakBus(func(bus.Event) []bus.Event { return nil })
 		say("4") // the node does not hear of it, so that bob's cursor makes it ask the store
+		synctest.Wait() // publishing comes after the answer
 		w.breakBus(nil)
 		store := afterRoom{w.store, func() {
 			if err := n.rooms.ChangeMember(w.ctx, alice.User, string(room.ID), bob.User.ID, wire.ChangeKicked, ""); err != nil {
