@@ -58,7 +58,7 @@ func (s *Session) write(ctx context.Context) error {
 			if err := s.beat(); err != nil {
 				return err
 			}
-			beat.Reset(jitter(s.opts.Heartbeat))
+			beat.Reset(min(jitter(s.opts.Heartbeat), s.opts.Silence-s.opts.Now().Sub(s.conn.Heard())))
 		case <-s.queue.gone:
 			return errGone
 		}
@@ -94,7 +94,7 @@ func (s *Session) readOn(ctx context.Context, sub *subscription) error {
 // beat pings the peer, or ends it when it was silent for too long.
 func (s *Session) beat() error {
 	now := s.opts.Now()
-	if now.Sub(s.conn.Heard()) > s.opts.Silence {
+	if now.Sub(s.conn.Heard()) >= s.opts.Silence {
 		return errGone
 	}
 	if b := s.codec.Frame(wire.Beat{ServerTime: wire.Micros(now.UnixMicro()), Degraded: s.opts.Degraded()}); b != nil {

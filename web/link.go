@@ -24,8 +24,10 @@ const (
 	// sendBuffer caps what the kernel holds for a peer that does not read:
 	// otherwise some 4 MB each, outside of all our accounting.
 	sendBuffer = 64 << 10
-	// writeTime is how long a write may stand still.
+	// writeTime is how long a write may stand still, writeStep how often that is
+	// looked at.
 	writeTime = 30 * time.Second
+	writeStep = 5 * time.Second
 	// A peer is read at most so fast. The library bounds the size of a message,
 	// but not the number of its empty fragments.
 	inRate, inBurst = 1 << 20, 1 << 20
@@ -155,13 +157,18 @@ func (l *link) Write(p []byte) (int, error) {
 // writeLocked gives up when no byte has moved for writeTime; a peer that is
 // slow and reads gets all the time it needs.
 func (l *link) writeLocked(p []byte) (int, error) {
+	moved := time.Now()
 	for sent := 0; ; {
-		if err := l.Conn.SetWriteDeadline(time.Now().Add(writeTime)); err != nil {
+		if err := l.Conn.SetWriteDeadline(time.Now().Add(writeStep)); err != nil {
 			return sent, err
 		}
 		n, err := l.Conn.Write(p[sent:])
 		sent += n
-		if err == nil || n == 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
+		now := time.Now()
+		if n > 0 {
+			moved = now
+		}
+		if err == nil || !errors.Is(err, os.ErrDeadlineExceeded) || now.Sub(moved) >= writeTime {
 			return sent, err
 		}
 	}

@@ -25,6 +25,34 @@ func (c *counted) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// TestStuckReader holds that a peer is ended 30 s after it has taken its last
+// byte, not 30 s after the write that this byte belongs to has begun anew.
+func TestStuckReader(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSocketSite(t)
+		server := &http.Server{Handler: s.handler}
+		client, conn := net.Pipe()
+		l := oneConn{conns: make(chan net.Conn, 1), done: make(chan struct{})}
+		l.conns <- conn
+		served := make(chan error)
+		go func() { served <- server.Serve(l) }()
+		defer func() { client.Close(); server.Close(); <-served }()
+		s.dialSocket(t, client)
+		if _, err := client.Write(masked(fin|opText, ping1)); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(3 * time.Second)
+		if _, err := client.Read(make([]byte, 1)); err != nil {
+			t.Fatal(err)
+		}
+		start := time.Now()
+		s.sockets.Wait()
+		if took := time.Since(start); took < 29*time.Second || took > 36*time.Second {
+			t.Errorf("ended after %v, want 30 s", took)
+		}
+	})
+}
+
 // TestPatience holds how long the server bears a peer that does not get on, in
 // the time of a bubble: a message has 10 s from its first byte to its last, an
 // answer to our close frame 5 s, a peer is read at 1 MiB/s at most, and who
