@@ -39,9 +39,9 @@ type fault struct {
 	judge func(a *attack, r *Report)
 }
 
-// faults is the table, in the order of the issue that asks for it.
+// faults is the table, in the order in which it is shown.
 func faults() []fault {
-	return slices.Concat(nodeFaults(), redisFaults(), forgeries(), sqlFaults(), diskFaults(), timeFaults(), clientFaults(), panics(), restarts())
+	return slices.Concat(nodeFaults(), redisFaults(), forgeries(), sqlFaults(), diskFaults(), timeFaults(), clientFaults(), panics(), restarts(), mixed())
 }
 
 // attack is one run of one fault. All of the fleet is at hand.
