@@ -24,8 +24,9 @@ const (
 	// slowKernel is what the kernel may hold for one of them, in bytes: it doubles
 	// the 64 KiB that are asked for, and takes whole what is written before that.
 	slowKernel = 3 * 64 << 10
-	// stuckWithin is when a reader is gone that has not taken a byte for 30 s.
-	stuckWithin = 50 * time.Second
+	// stuckWithin is when a reader is gone that has not taken a byte for 30 s,
+	// looked at every 5 s; its kernel takes a few at first.
+	stuckWithin = 40 * time.Second
 )
 
 // slowReaders lets two readers of a busy room stop and two read a byte a
