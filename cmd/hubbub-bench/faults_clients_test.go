@@ -54,6 +54,47 @@ func clientFaults() []fault {
 				return ""
 			},
 		},
+		{
+			name:   "clients that vanish without a word",
+			long:   true,
+			strike: vanish,
+			proof: func(a *attack, r *Report) string {
+				if a.note["offline_s"] < 20 {
+					return fmt.Sprintf("offline after %v s: the end of a connection was seen", a.note["offline_s"])
+				}
+				return ""
+			},
+		},
+	}
+}
+
+// vanishWithin is when who vanished is offline: a peer is silent for 45 s, and
+// presence is told a moment later.
+const vanishWithin = 45*time.Second + 5*time.Second
+
+// vanish lets two clients vanish, whose connections stay open: one that reads a
+// quiet room, and one whom more and more is written to.
+func vanish(a *attack) {
+	node, other := a.nodes[0], a.nodes[1]
+	for _, busy := range []bool{false, true} {
+		watcher, watched := a.guest(other, "watcher"), a.guest(other, "watched")
+		room, noisy := a.room(other, watcher, watched), a.room(other, watched)
+		w := a.connect(other, watcher)
+		w.watch(room)
+		l := a.listen(node, watched, noisy, 0)
+		w.sees(5*time.Second, "known", watcher, watched)
+		open := node.metric("hubbub_sockets_open")
+		stop := func() {}
+		if busy {
+			stop = a.chatter(other, watched, noisy, 100, 6000)
+		}
+		l.tap.pace(-1)
+		took := w.sees(vanishWithin, "known", watcher)
+		stop()
+		a.note["offline_s"] = max(a.note["offline_s"], took.Seconds())
+		if now := node.metric("hubbub_sockets_open"); now >= open {
+			a.errorf("%v sockets are open, %v before", now, open)
+		}
 	}
 }
 

@@ -24,6 +24,7 @@ var (
 // of the table. Each run has a fleet and a verify of its own.
 type fault struct {
 	name  string
+	long  bool // takes too long for a short run
 	fleet fleetOptions
 	heavy bool // the long form needs the machine for itself
 	// load changes what verify does; may be nil. Sending goes on until strike
@@ -115,6 +116,10 @@ func (s *suite) run(t *testing.T, f fault, seed uint64, rows *table) {
 		row.failed = t.Failed()
 		rows.add(row)
 	}()
+	if f.long && !*faultLong {
+		row.cannot = "it takes too long without -faults.long"
+		t.Skip("not run: ", row.cannot)
+	}
 	a := &attack{rand: rand.New(rand.NewPCG(seed, 3)), long: *faultLong, load: defaults(), note: map[string]float64{}}
 	o := &a.load
 	o.Clients, o.Rooms, o.RoomSize, o.Rate, o.REST = 12, 3, 8, 150, 0.1
