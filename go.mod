@@ -3,28 +3,28 @@ module hubbub
 go 1.26.0
 
 require (
-	github.com/HdrHistogram/hdrhistogram-go v1.4.0
-	github.com/anishathalye/porcupine v1.3.1
-	github.com/chromedp/cdproto v0.159.0
-	github.com/chromedp/chromedp v0.23.0
-	github.com/coder/websocket v1.8.15
-	github.com/compose-spec/compose-go/v2 v2.16.2
-	github.com/danielgtaylor/huma/v2 v2.37.2
-	github.com/go-chi/chi/v5 v5.5.0
-	github.com/go-json-experiment/json v0.0.0-20260213210345-44df1a37e875
-	github.com/go-sql-driver/mysql v1.10.1
-	github.com/google/go-cmp v0.7.0
-	github.com/pressly/goose/v3 v3.29.0
-	github.com/prometheus/client_golang v1.25.0
-	github.com/redis/go-redis/v9 v9.23.0
-	go.uber.org/goleak v1.3.0
-	golang.org/x/crypto v0.58.0
-	golang.org/x/sync v0.24.0
-	golang.org/x/sys v0.49.0
-	golang.org/x/text v0.43.0
-	golang.org/x/time v0.16.0
-	modernc.org/sqlite v1.61.1
-	pgregory.net/rapid v1.3.0
+	github.com/HdrHistogram/hdrhistogram-go v1.4.0 // exact percentiles, for hubbub-bench
+	github.com/anishathalye/porcupine v1.3.1 // linearisability of a room, in tests
+	github.com/chromedp/cdproto v0.159.0 // what chromedp says to the browser
+	github.com/chromedp/chromedp v0.23.0 // the page in a real browser, in tests
+	github.com/coder/websocket v1.8.15 // the handshake, the frames, the close
+	github.com/compose-spec/compose-go/v2 v2.16.2 // compose.yaml read as Compose reads it, in tests
+	github.com/danielgtaylor/huma/v2 v2.37.2 // OpenAPI made from the code, for about 1 us a call
+	github.com/go-chi/chi/v5 v5.5.0 // routes and the chain
+	github.com/go-json-experiment/json v0.0.0-20260213210345-44df1a37e875 // strict JSON: duplicates, bad UTF-8 and unknown fields are errors
+	github.com/go-sql-driver/mysql v1.10.1 // MySQL and MariaDB
+	github.com/google/go-cmp v0.7.0 // readable differences, in tests
+	github.com/pressly/goose/v3 v3.29.0 // migrations as a library
+	github.com/prometheus/client_golang v1.25.0 // metrics
+	github.com/redis/go-redis/v9 v9.23.0 // the bus and the leases
+	go.uber.org/goleak v1.3.0 // no goroutine stays behind, in tests
+	golang.org/x/crypto v0.58.0 // argon2id
+	golang.org/x/sync v0.24.0 // errgroup, singleflight
+	golang.org/x/sys v0.49.0 // TCP_USER_TIMEOUT, file locks
+	golang.org/x/text v0.43.0 // names by PRECIS
+	golang.org/x/time v0.16.0 // rate limits
+	modernc.org/sqlite v1.61.1 // the embedded database, in pure Go
+	pgregory.net/rapid v1.3.0 // state machines against a model, in tests
 )
 
 require (
