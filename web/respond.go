@@ -99,7 +99,11 @@ func (s *Server) problem(ctx context.Context, err error) *problem {
 		e = &chat.Error{Code: "internal", Cause: err}
 	}
 	if e.Cause != nil {
-		s.o.Log.LogAttrs(ctx, slog.LevelError, "call failed", slog.String("code", e.Code),
+		level := slog.LevelError
+		if errors.Is(e, chat.ErrUnavailable) { // the store tells of an outage once
+			level = slog.LevelDebug
+		}
+		s.o.Log.LogAttrs(ctx, level, "call failed", slog.String("code", e.Code),
 			slog.String("request_id", mw.RequestID(ctx)), slog.String("error", err.Error()))
 	}
 	p := newProblem(ctx, e.Code, e.Text, e.RetryAfter)

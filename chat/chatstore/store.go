@@ -58,12 +58,14 @@ func Migrate(ctx context.Context, db *sqldb.DB) error {
 	return db.Migrate(ctx, "chat", files)
 }
 
-// Store is a [chat.Store] and a [chat.AccountStore]. It has no goroutine and no
-// state of its own; the database belongs to whoever opened it.
+// Store is a [chat.Store] and a [chat.AccountStore]. It has no goroutine; the
+// database belongs to whoever opened it.
 type Store struct {
 	db          *sqldb.DB
 	log         *slog.Logger
 	outcomeTime time.Duration // shorter in tests
+
+	reads, writes outage
 }
 
 var (
@@ -82,7 +84,8 @@ var errAgain = errors.New("chatstore: again")
 // write runs fn in a transaction, and again when it lost to another one and when
 // COMMIT failed: fn begins anew each time and finds what an earlier run may have
 // stored. The error is a *chat.Error or internal.
-func (s *Store) write(ctx context.Context, op string, fn func(context.Context, *sql.Tx) error) error {
+func (s *Store) write(ctx context.Context, op string, fn func(context.Context, *sql.Tx) error) (err error) {
+	defer func() { s.writes.note(ctx, s.log, "that write", err) }()
 	deadline := time.Now().Add(writeTime)
 	var open *sqldb.CommitError // of an earlier run whose outcome is unknown
 	for try := 1; ; try++ {
@@ -155,10 +158,12 @@ func (s *Store) fail(op string, err error, open *sqldb.CommitError) error {
 func (s *Store) read(ctx context.Context, op string, scan func(*sql.Rows) error, query string, args ...any) error {
 	ctx, cancel := context.WithTimeout(ctx, readTime)
 	defer cancel()
-	if err := each(ctx, s.db.Read, scan, query, args...); err != nil {
-		return s.fail(op, err, nil)
+	err := each(ctx, s.db.Read, scan, query, args...)
+	if err != nil {
+		err = s.fail(op, err, nil)
 	}
-	return nil
+	s.reads.note(ctx, s.log, "that read", err)
+	return err
 }
 
 // queryer is a pool or a transaction.
