@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 )
@@ -28,6 +29,22 @@ type people struct {
 	undelayed int     // refusals without a delay
 	most      float64 // goroutines of one node
 	before    float64
+	logged    int // lines in the nodes' logs at first
+}
+
+// maxLines is how many lines all nodes may log during a fault: there may be one
+// for each COMMIT whose outcome is looked up, and for each room that cannot be
+// read.
+const maxLines = 150
+
+// logLines is how many lines the nodes have logged, but for those of calls,
+// which each have one whatever becomes of them.
+func (f *fleet) logLines() (n int) {
+	for _, node := range f.nodes {
+		log := node.Log()
+		n += strings.Count(log, "\n") - strings.Count(log, `"msg":"request"`) - strings.Count(log, `"msg":"sign-in check failed"`)
+	}
+	return n
 }
 
 // people come until go is called. It is the number of requests a second.
@@ -35,7 +52,7 @@ func (a *attack) people(rate int) *people {
 	acct := a.guest(a.nodes[0], "somebody")
 	p := &people{
 		a: a, rest: newREST(a.urls()), acct: acct, room: a.room(a.nodes[0], acct),
-		stop: make(chan struct{}), answers: make(map[string]int), before: a.goroutines(),
+		stop: make(chan struct{}), answers: make(map[string]int), before: a.goroutines(), logged: a.logLines(),
 	}
 	a.t.Cleanup(p.end)
 	p.wg.Go(func() {
@@ -131,6 +148,11 @@ func (p *people) leave(within time.Duration, goroutines float64, codes ...string
 		p.a.errorf("a node had %v goroutines, %v before the fault; want %v more at most", p.most, p.before, goroutines)
 	}
 	p.a.note["goroutines_before"], p.a.note["goroutines"] = p.before, p.most
+	p.a.note["log_lines"] = float64(p.a.logLines() - p.logged)
+	// A state that changes is a line; a message or a request that fails is none.
+	if lines := p.a.note["log_lines"]; lines > maxLines {
+		p.a.errorf("the nodes logged %v lines while the fault lasted, want %d at most", lines, maxLines)
+	}
 	p.a.note["answer_s"] = p.longest.Seconds()
 	for code, n := range p.answers {
 		if code != "" {

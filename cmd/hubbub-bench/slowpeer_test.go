@@ -3,9 +3,11 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"strconv"
 	"strings"
 	"sync"
@@ -55,6 +57,11 @@ func (t *tap) pace(every time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.every = every
+	deadline := time.Time{}
+	if every < 0 { // the read that waits now takes nothing either
+		deadline = time.Unix(1, 0)
+	}
+	_ = t.Conn.SetReadDeadline(deadline) // a closed connection reads nothing
 	close(t.changed)
 	t.changed = make(chan struct{})
 }
@@ -65,7 +72,11 @@ func (t *tap) Read(p []byte) (int, error) {
 		every, changed := t.every, t.changed
 		t.mu.Unlock()
 		if every == 0 {
-			return t.Conn.Read(p)
+			n, err := t.Conn.Read(p)
+			if n == 0 && errors.Is(err, os.ErrDeadlineExceeded) {
+				continue
+			}
+			return n, err
 		}
 		var next <-chan time.Time
 		if every > 0 {
