@@ -20,18 +20,18 @@ func (s *Session) Handle(ctx context.Context, cmd wire.Command) error {
 	case *wire.Leave:
 		return s.leave(ctx, c)
 	case *wire.Post:
-		return s.ack(ctx, c)(s.rooms.Post(ctx, s.User(), c.Room, Post{
+		return s.ack(c)(s.rooms.Post(ctx, s.User(), c.Room, Post{
 			ClientID: c.ID, Kind: c.Kind, Text: c.Text, ReplyTo: Seq(c.ReplyTo)}))
 	case *wire.Edit:
-		return s.ack(ctx, c)(s.rooms.Edit(ctx, s.User(), c.Room, Edit{
+		return s.ack(c)(s.rooms.Edit(ctx, s.User(), c.Room, Edit{
 			ClientID: c.ID, Seq: Seq(c.Seq), Kind: c.Kind, Text: c.Text}))
 	case *wire.Delete:
-		return s.ack(ctx, c)(s.rooms.Delete(ctx, s.User(), c.Room, Action{ClientID: c.ID, Seq: Seq(c.Seq)}))
+		return s.ack(c)(s.rooms.Delete(ctx, s.User(), c.Room, Action{ClientID: c.ID, Seq: Seq(c.Seq)}))
 	case *wire.React:
-		return s.ack(ctx, c)(s.rooms.React(ctx, s.User(), c.Room, Action{
+		return s.ack(c)(s.rooms.React(ctx, s.User(), c.Room, Action{
 			ClientID: c.ID, Seq: Seq(c.Seq), Emoji: c.Emoji, Removed: c.Remove}))
 	case *wire.Pin:
-		return s.ack(ctx, c)(s.rooms.Pin(ctx, s.User(), c.Room, Action{
+		return s.ack(c)(s.rooms.Pin(ctx, s.User(), c.Room, Action{
 			ClientID: c.ID, Seq: Seq(c.Seq), Removed: c.Remove}))
 	case *wire.Read:
 		return s.read(ctx, c)
@@ -45,7 +45,7 @@ func (s *Session) Handle(ctx context.Context, cmd wire.Command) error {
 		}
 		return s.watchRooms(ctx, c)
 	case *wire.Ping:
-		return s.reply(ctx, wire.Pong{ID: c.ID, ServerTime: wire.Micros(s.opts.Now().UnixMicro())})
+		return s.reply(wire.Pong{ID: c.ID, ServerTime: wire.Micros(s.opts.Now().UnixMicro())})
 	case *wire.Auth:
 		return s.renew(ctx, c)
 	case *wire.Rooms:
@@ -53,7 +53,7 @@ func (s *Session) Handle(ctx context.Context, cmd wire.Command) error {
 	case *wire.Who:
 		return s.listMembers(ctx, c)
 	case *wire.Broken:
-		return s.badFrame(ctx, c.Err)
+		return s.badFrame(c.Err)
 	case *wire.Quit:
 		return s.over(CloseBye, "bye")
 	default:
@@ -62,13 +62,13 @@ func (s *Session) Handle(ctx context.Context, cmd wire.Command) error {
 }
 
 // ack answers what was stored.
-func (s *Session) ack(ctx context.Context, c wire.Command) func(Sent, error) error {
+func (s *Session) ack(c wire.Command) func(Sent, error) error {
 	return func(sent Sent, err error) error {
 		if err != nil {
 			return err
 		}
 		at := wire.Micros(sent.At)
-		return s.reply(ctx, wire.Ack{
+		return s.reply(wire.Ack{
 			ID: c.CommandID(), Room: string(sent.Room), Seq: uint64(sent.Seq), At: &at, Repeat: sent.Repeat})
 	}
 }
@@ -83,7 +83,7 @@ func (s *Session) join(ctx context.Context, c *wire.Join) error {
 		return Refuse(ErrForbidden, "too many rooms on one socket: leave one first")
 	}
 	id := RoomID(c.Room)
-	if !isID(c.Room) {
+	if !IsID(c.Room) {
 		room, err := s.rooms.Find(ctx, s.User().ID, c.Room)
 		if err != nil {
 			return err
@@ -102,7 +102,7 @@ func (s *Session) join(ctx context.Context, c *wire.Join) error {
 	cursor, why := startAt(c, head)
 	if why != "" {
 		s.hub.leave(sub)
-		return s.reply(ctx, wire.Reset{
+		return s.reply(wire.Reset{
 			ID: c.ID, Room: string(id), Epoch: string(head.Epoch), Head: uint64(head.Seq), Reason: why})
 	}
 	if c.Only {
@@ -111,7 +111,7 @@ func (s *Session) join(ctx context.Context, c *wire.Join) error {
 		}
 	}
 	s.joined[id] = sub
-	err = s.reply(ctx, wire.Joined{
+	err = s.reply(wire.Joined{
 		ID: c.ID, Room: string(id), Name: name,
 		Epoch: string(head.Epoch), Head: uint64(head.Seq), From: uint64(cursor)})
 	if err != nil {
@@ -171,11 +171,6 @@ func (s *Session) drop(sub *subscription) {
 	delete(s.typed, sub.topic.room)
 }
 
-// isID tells whether ref is an id rather than a public room's name.
-func isID(ref string) bool {
-	return ref != "" && (ref[0] >= 'A' && ref[0] <= 'Z' || ref[0] >= '2' && ref[0] <= '7') && len(ref) == len(NewID())
-}
-
 func (s *Session) leave(ctx context.Context, c *wire.Leave) error {
 	sub := s.here(c.Room)
 	if sub == nil {
@@ -190,18 +185,26 @@ func (s *Session) leave(ctx context.Context, c *wire.Leave) error {
 		room = string(sub.topic.room)
 		s.drop(sub)
 	}
-	return s.reply(ctx, wire.Left{ID: c.ID, Room: room})
+	return s.reply(wire.Left{ID: c.ID, Room: room})
 }
 
-// here gives the subscription of a joined room, by its id.
-func (s *Session) here(ref string) *subscription { return s.joined[RoomID(ref)] }
+// here gives the subscription of a joined room, by its id; one that has ended
+// since is forgotten.
+func (s *Session) here(ref string) *subscription {
+	sub := s.joined[RoomID(ref)]
+	if sub != nil && sub.ended() {
+		s.drop(sub)
+		return nil
+	}
+	return sub
+}
 
 func (s *Session) read(ctx context.Context, c *wire.Read) error {
 	at, err := s.rooms.MarkRead(ctx, s.User().ID, c.Room, Seq(c.Seq))
 	if err != nil {
 		return err
 	}
-	return s.reply(ctx, wire.Ack{ID: c.ID, Room: c.Room, Seq: uint64(at)})
+	return s.reply(wire.Ack{ID: c.ID, Room: c.Room, Seq: uint64(at)})
 }
 
 // typing is told without an answer, if the socket reads the room and did not
@@ -241,7 +244,7 @@ func (s *Session) history(ctx context.Context, c *wire.History) error {
 	for i, m := range page {
 		items[i] = m.Wire(room.ID)
 	}
-	return s.reply(ctx, wire.Page{ID: c.ID, Room: string(room.ID), Items: items, More: more})
+	return s.reply(wire.Page{ID: c.ID, Room: string(room.ID), Items: items, More: more})
 }
 
 // renew goes on with a new sign-in of the same user, before the old one ends.
@@ -259,7 +262,7 @@ func (s *Session) renew(ctx context.Context, c *wire.Auth) error {
 	if !same {
 		return Refuse(ErrForbidden, "a socket stays with its user: open a new one")
 	}
-	return s.reply(ctx, wire.Ack{ID: c.ID})
+	return s.reply(wire.Ack{ID: c.ID})
 }
 
 func (s *Session) listRooms(ctx context.Context) error {
@@ -271,7 +274,7 @@ func (s *Session) listRooms(ctx context.Context) error {
 	for i, r := range rooms {
 		out[i] = r.Wire()
 	}
-	return s.reply(ctx, wire.RoomList{Rooms: out})
+	return s.reply(wire.RoomList{Rooms: out})
 }
 
 func (s *Session) listMembers(ctx context.Context, c *wire.Who) error {
@@ -286,5 +289,5 @@ func (s *Session) listMembers(ctx context.Context, c *wire.Who) error {
 	for i, m := range members {
 		out[i] = m.Wire()
 	}
-	return s.reply(ctx, wire.MemberList{Room: c.Room, Members: out})
+	return s.reply(wire.MemberList{Room: c.Room, Members: out})
 }

@@ -76,6 +76,7 @@ type Hub struct {
 	heads  bool                 // check the heads now
 	asked  map[*topic]bool      // topics whose epoch is in doubt
 
+	presence  atomic.Pointer[Presence] // set once by NewPresence, may be nil
 	keptBytes atomic.Int64
 	counters  hubCounters
 }

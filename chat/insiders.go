@@ -39,23 +39,25 @@ func memberChange(frame []byte) (user UserID, in, out bool) {
 	return UserID(e.User.ID), !out, out
 }
 
-// note follows one event of the log, and tells who it puts out of the room.
-func (i *insiders) note(frame []byte) (user UserID, out bool) {
+// note follows one event of the log, and tells who it lets in or puts out.
+func (i *insiders) note(frame []byte) (user UserID, in, out bool) {
 	if bytes.HasPrefix(frame, roomFrame) {
 		if e, err := wire.ParseEvent(frame); err == nil {
 			i.name = e.Name
 		}
-		return "", false
+		return "", false, false
 	}
-	user, in, out := memberChange(frame)
-	if !in && !out {
-		return "", false
+	user, in, out = memberChange(frame)
+	switch {
+	case !in && !out:
+	case len(i.users) > 2*maxInsiders:
+		*i = insiders{} // too many came and went: to be read again
+	case i.users == nil:
+		i.users = map[UserID]bool{user: in}
+	default:
+		i.users[user] = in
 	}
-	if i.users == nil {
-		i.users = make(map[UserID]bool)
-	}
-	i.users[user] = in
-	return user, out
+	return user, in, out
 }
 
 // fill takes what was read; what passed meanwhile is newer and stays.

@@ -81,7 +81,7 @@ func (r *Rooms) Create(ctx context.Context, who User, c CreateRoom) (Room, error
 		return Room{}, err
 	}
 	r.tell(events)
-	return r.store.Room(ctx, string(room.ID), who.ID)
+	return room, nil
 }
 
 // actors looks up who is to be in a new room, without the maker and repeats.
@@ -190,6 +190,7 @@ func (r *Rooms) Find(ctx context.Context, who UserID, ref string) (Room, error) 
 // member resolves a room that the user is in, or was in a moment ago: whoever
 // calls it goes on to ask the store, which knows.
 func (r *Rooms) member(ctx context.Context, who UserID, ref string) (RoomID, error) {
+	// Only of ids: a name may be another room's by now.
 	if room, ok := r.admitted.get(who, ref, r.now()); ok {
 		return room, nil
 	}
@@ -200,7 +201,9 @@ func (r *Rooms) member(ctx context.Context, who UserID, ref string) (RoomID, err
 	if !room.IsMember() {
 		return "", errJoinFirst
 	}
-	r.admitted.put(who, ref, room.ID, r.now())
+	if IsID(ref) {
+		r.admitted.put(who, ref, room.ID, r.now())
+	}
 	return room.ID, nil
 }
 

@@ -139,7 +139,7 @@ func CleanRoomName(kind RoomKind, s string) (string, error) {
 }
 
 func isPublicName(s string) bool {
-	if s == "" || len(s) > wire.MaxName {
+	if s == "" || len(s) > wire.MaxName || IsID(s) {
 		return false
 	}
 	for i := range len(s) {

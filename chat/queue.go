@@ -1,7 +1,6 @@
 package chat
 
 import (
-	"context"
 	"errors"
 	"math"
 	"sync"
@@ -78,8 +77,10 @@ func (q *queue) add(frame []byte, max int) bool {
 }
 
 // reply queues an answer to this session's own command and waits for room: a
-// client that asks without reading is not read from either.
-func (q *queue) reply(ctx context.Context, frame []byte) error {
+// client that asks without reading is not read from either. The command's own
+// time does not count, since what it did is done; the writer's does, which
+// closes the queue of a peer that takes nothing.
+func (q *queue) reply(frame []byte) error {
 	for !q.push(frame) {
 		q.mu.Lock()
 		over := q.closed || q.final != nil
@@ -91,8 +92,6 @@ func (q *queue) reply(ctx context.Context, frame []byte) error {
 		case <-q.room:
 		case <-q.gone:
 			return errGone
-		case <-ctx.Done():
-			return ctx.Err()
 		}
 	}
 	return nil

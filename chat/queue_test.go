@@ -2,7 +2,6 @@ package chat
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -49,13 +48,17 @@ func TestQueueModel(t *testing.T) {
 			"push":      func(*rapid.T) { add(max, q.push) },
 			"ephemeral": func(*rapid.T) { add(max/2, q.pushEphemeral) },
 			"last":      func(*rapid.T) { add(math.MaxInt, q.pushLast) },
-			"reply": func(t *rapid.T) { // with a client that has no time to wait
-				ctx, cancel := context.WithCancel(t.Context())
-				cancel()
+			"reply": func(t *rapid.T) { // where it need not wait
 				add(max, func(f []byte) bool {
-					err := q.reply(ctx, f)
 					over := closed || final != nil
-					if over != errors.Is(err, errGone) || err != nil && !over && !errors.Is(err, context.Canceled) {
+					q.mu.Lock()
+					waits := !over && q.bytes > 0 && q.bytes+len(f)+frameCost > max
+					q.mu.Unlock()
+					if waits {
+						return false
+					}
+					err := q.reply(f)
+					if over != errors.Is(err, errGone) || err != nil && !over {
 						t.Fatalf("reply: %v; over: %v", err, over)
 					}
 					return err == nil
@@ -149,7 +152,7 @@ func TestQueueWriters(t *testing.T) {
 								sent[who] = append(sent[who], frame)
 							}
 							time.Sleep(time.Millisecond)
-						case q.reply(context.Background(), []byte(frame)) == nil:
+						case q.reply([]byte(frame)) == nil:
 							sent[who] = append(sent[who], frame)
 						default:
 							return
@@ -189,24 +192,22 @@ func TestQueueWriters(t *testing.T) {
 func TestReplyWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for name, c := range map[string]struct {
-			act  func(q *queue, cancel func())
+			act  func(q *queue)
 			want error
 		}{
-			"taken":     {func(q *queue, _ func()) { q.take(nil) }, nil},
-			"closed":    {func(q *queue, _ func()) { q.close() }, errGone},
-			"cancel":    {func(_ *queue, cancel func()) { cancel() }, context.Canceled},
-			"at an end": {func(q *queue, _ func()) { q.end(CloseBye, ""); q.take(nil) }, errGone},
+			"taken":     {func(q *queue) { q.take(nil) }, nil},
+			"closed":    {func(q *queue) { q.close() }, errGone},
+			"at an end": {func(q *queue) { q.end(CloseBye, ""); q.take(nil) }, errGone},
 		} {
 			q := newQueue(100)
 			q.push(make([]byte, 60))
-			ctx, cancel := context.WithCancel(context.Background())
 			done := make(chan error, 1)
-			go func() { done <- q.reply(ctx, make([]byte, 60)) }()
+			go func() { done <- q.reply(make([]byte, 60)) }()
 			synctest.Wait()
 			if len(done) > 0 {
 				t.Errorf("%s: the reply did not wait: %v", name, <-done)
 			}
-			c.act(q, cancel)
+			c.act(q)
 			synctest.Wait()
 			if len(done) == 0 {
 				t.Errorf("%s: the reply waits on", name)
@@ -215,7 +216,6 @@ func TestReplyWaits(t *testing.T) {
 			if err := <-done; !errors.Is(err, c.want) {
 				t.Errorf("%s: %v, want %v", name, err, c.want)
 			}
-			cancel()
 		}
 	})
 }

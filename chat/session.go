@@ -58,6 +58,9 @@ type SessionOptions struct {
 	Degraded func() bool
 	// Presence tells who is online; nil: the command is not supported.
 	Presence *Presence
+	// Known is told who the client is when it did not come with credentials; an
+	// error ends the socket. Called by the goroutine of Run; may be nil.
+	Known func(Identity) *CloseError
 	// Wrap puts links around the handling of a command; nil for none.
 	Wrap func(Handler) Handler
 }
@@ -80,6 +83,9 @@ func (o SessionOptions) withDefaults() SessionOptions {
 	}
 	if o.Degraded == nil {
 		o.Degraded = func() bool { return false }
+	}
+	if o.Known == nil {
+		o.Known = func(Identity) *CloseError { return nil }
 	}
 	if o.Wrap == nil {
 		o.Wrap = func(h Handler) Handler { return h }
@@ -182,13 +188,16 @@ func (s *Session) serve(ctx context.Context) error {
 	if s.opts.Presence != nil {
 		defer s.opts.Presence.unwatch(s)
 	}
-	if err := s.welcome(ctx); err != nil {
+	if err := s.welcome(); err != nil {
 		return err
 	}
 	for {
 		data, err := s.conn.Read(ctx)
 		if err != nil {
 			return s.readError(err)
+		}
+		if s.queue.ending() {
+			return errOver // what came after the end is not carried out
 		}
 		if err := s.frame(ctx, data); err != nil {
 			return err
@@ -217,8 +226,11 @@ func (s *Session) hello(ctx context.Context) error {
 	}
 	id, err := s.identify(ctx, auth)
 	if err != nil {
-		s.refuse(ctx, auth.ID, err)
+		s.refuse(auth.ID, err)
 		return s.over(CloseSignIn, "sign in again")
+	}
+	if ce := s.opts.Known(id); ce != nil {
+		return s.over(ce.Code, ce.Reason)
 	}
 	s.mu.Lock()
 	s.id = id
@@ -237,8 +249,8 @@ func (s *Session) identify(ctx context.Context, a *wire.Auth) (Identity, error) 
 	}
 }
 
-func (s *Session) welcome(ctx context.Context) error {
-	return s.reply(ctx, wire.Welcome{
+func (s *Session) welcome() error {
+	return s.reply(wire.Welcome{
 		Node: s.opts.Node, User: s.User().Wire(), Protocol: 1,
 		HeartbeatS: int(s.opts.Heartbeat / time.Second), Limits: s.opts.Limits,
 		ServerTime: wire.Micros(s.opts.Now().UnixMicro()), Degraded: s.opts.Degraded(),
@@ -297,17 +309,17 @@ func (s *Session) frame(ctx context.Context, data []byte) error {
 	case errors.As(err, &ce):
 		return s.over(ce.Code, ce.Reason)
 	}
-	return s.refuse(ctx, cmd.CommandID(), err)
+	return s.refuse(cmd.CommandID(), err)
 }
 
 // badFrame tells what is wrong with a message.
-func (s *Session) badFrame(ctx context.Context, d *wire.DecodeError) error {
+func (s *Session) badFrame(d *wire.DecodeError) error {
 	f := wire.Error{ID: d.ID, Code: d.Code, Detail: d.Detail}
 	if d.Field != "" {
 		f.Errors = []wire.FieldError{{Field: d.Field, Detail: d.Detail}}
 		f.Detail = d.Field + " " + d.Detail
 	}
-	if err := s.reply(ctx, f); err != nil {
+	if err := s.reply(f); err != nil {
 		return err
 	}
 	if d.Code != ErrBadRequest.Code {
@@ -324,7 +336,7 @@ func (s *Session) badFrame(ctx context.Context, d *wire.DecodeError) error {
 }
 
 // refuse answers an error: what may be shown is, everything else is "internal".
-func (s *Session) refuse(ctx context.Context, id string, err error) error {
+func (s *Session) refuse(id string, err error) error {
 	f := wire.Error{ID: id}
 	var e *Error
 	if errors.As(err, &e) {
@@ -334,20 +346,24 @@ func (s *Session) refuse(ctx context.Context, id string, err error) error {
 			f.Detail = e.Field + " " + e.Text
 		}
 		if e.Cause != nil {
-			s.opts.Log.Warn("command refused", "user", s.User().ID, "code", e.Code, "error", err)
+			level := slog.LevelWarn
+			if errors.Is(e, ErrUnavailable) { // the store tells of an outage once
+				level = slog.LevelDebug
+			}
+			s.opts.Log.Log(context.Background(), level, "command refused", "user", s.User().ID, "code", e.Code, "error", err)
 		}
 	} else {
 		s.opts.Log.Error("command failed", "user", s.User().ID, "error", err)
 		f.Code, f.Detail = ErrInternal.Code, "something went wrong on our side"
 	}
-	return s.reply(context.WithoutCancel(ctx), f)
+	return s.reply(f)
 }
 
 // reply queues an answer and waits for room, for at most the time that a stuck
 // writer is given.
-func (s *Session) reply(ctx context.Context, f wire.Frame) error {
+func (s *Session) reply(f wire.Frame) error {
 	if b := s.codec.Frame(f); b != nil {
-		return s.queue.reply(ctx, b)
+		return s.queue.reply(b)
 	}
 	return nil
 }
@@ -390,9 +406,16 @@ func (s *Session) reset(room RoomID, h Head, reason string) {
 	s.pushLast(wire.Reset{Room: string(room), Epoch: string(h.Epoch), Head: uint64(h.Seq), Reason: reason})
 }
 
+// endTime is how long the end of a session may take: a peer that does not read
+// must not keep what it is not to have.
+const endTime = 5 * time.Second
+
 // End lets the session end with a close code after what is queued. It may be
 // called from anywhere.
-func (s *Session) End(code int, reason string) { s.queue.end(code, reason) }
+func (s *Session) End(code int, reason string) {
+	s.queue.end(code, reason)
+	time.AfterFunc(endTime, s.cut)
+}
 
 // over ends the session from its own reader.
 func (s *Session) over(code int, reason string) error {

@@ -335,3 +335,76 @@ func TestControlIsNotForClients(t *testing.T) {
 	c.Send(cmd{"type": "ping"})
 	c.Expect("pong")
 }
+
+func TestWhoIsPutOutHearsNothingMore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1, chat.RoomsOptions{})
+		n := w.nodes[0]
+		n.opts.Presence = chat.NewPresence(n.hub, chat.NewLocalLeases(), "life", n.opts.Log)
+		w.wg.Go(func() { n.opts.Presence.Run(w.ctx) })
+		alice, bob, carol := w.user("alice"), w.user("bob"), w.user("carol")
+		room := w.room("tea", alice, bob)
+		a, b := n.connect(alice), n.connect(bob)
+		join(a, room, nil)
+		join(b, room, nil)
+		for _, c := range []*chattest.Client{a, b} {
+			c.Send(cmd{"type": "presence", "id": "p", "rooms": []string{string(room.ID)}})
+			expectOnline(t, c, room, "known", alice, bob)
+		}
+		n.connect(carol)
+		if _, err := n.rooms.Join(w.ctx, carol.User, "tea"); err != nil {
+			t.Fatal(err)
+		}
+		a.Expect("member")
+		b.Expect("member")
+		for _, c := range []*chattest.Client{a, b} { // who comes in shows without asking again
+			expectOnline(t, c, room, "known", alice, bob, carol)
+		}
+		if err := n.rooms.ChangeMember(w.ctx, alice.User, "tea", bob.User.ID, wire.ChangeKicked, ""); err != nil {
+			t.Fatal(err)
+		}
+		b.Expect("member")
+		b.Expect("left")
+		a.Expect("member")
+		expectOnline(t, a, room, "known", alice, carol)
+		time.Sleep(5 * time.Second)
+		b.Send(cmd{"type": "typing", "room": string(room.ID)})
+		if f := b.Expect("error"); f.Str("code") != "forbidden" {
+			t.Errorf("typing into a room one was put out of: %v", f)
+		}
+		b.Send(cmd{"type": "ping", "id": "p"})
+		b.Expect("pong") // and no "presence" before it
+	})
+}
+
+func TestWhatWasDeletedIsNotHandedOut(t *testing.T) {
+	w := newWorld(t, 1, chat.RoomsOptions{})
+	alice := w.user("alice")
+	room := w.room("tea", alice)
+	a := w.nodes[0].connect(alice)
+	join(a, room, nil)
+	post(a, room, "m", "my secret")
+	seq := a.Expect("message", "ack").Num("seq")
+	a.Send(cmd{"type": "delete", "id": "d", "room": string(room.ID), "seq": seq})
+	a.Expect("deleted", "ack")
+	late := w.nodes[0].connect(alice)
+	join(late, room, cmd{"since": 2})
+	if f := late.Expect("message"); f.Num("seq") != seq || f.Str("text") != "" || f["deleted"] != true {
+		t.Errorf("got %v", f)
+	}
+}
+
+func TestARoomsNameIsNotTakenForAnID(t *testing.T) {
+	w := newWorld(t, 1, chat.RoomsOptions{})
+	alice := w.user("alice")
+	room := w.room("2026-q4-planning-offsite-x", alice)
+	c := w.nodes[0].connect(alice)
+	c.Send(cmd{"type": "join", "id": "j", "room": room.Name})
+	if f := c.Expect("joined"); f.Str("room") != string(room.ID) {
+		t.Errorf("got %v", f)
+	}
+	_, err := w.nodes[0].rooms.Create(w.ctx, alice.User, chat.CreateRoom{Kind: chat.Public, Name: strings.Repeat("2", 26)})
+	if !errors.Is(err, chat.ErrInvalid) {
+		t.Errorf("a name of the form of an id: %v", err)
+	}
+}

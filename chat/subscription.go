@@ -1,6 +1,9 @@
 package chat
 
-import "context"
+import (
+	"context"
+	"errors"
+)
 
 const (
 	catchUp    = 200       // events that a session reads on at a time
@@ -54,6 +57,13 @@ func (sub *subscription) start(cursor, admitted Seq) {
 	sub.fallLocked()
 }
 
+// ended tells whether the stream is over: left, put out, or reset.
+func (sub *subscription) ended() bool {
+	sub.topic.mu.Lock()
+	defer sub.topic.mu.Unlock()
+	return sub.state == subGone
+}
+
 // fallLocked hands the subscription over to the session's writer.
 func (sub *subscription) fallLocked() {
 	sub.state = subBehind
@@ -103,9 +113,9 @@ func (sub *subscription) next(ctx context.Context) (frames [][]byte, more bool, 
 		t.resetLocked(head)
 		return nil, false, nil
 	}
-	if len(events) == 0 {
-		// The log ends here whatever was heard of it.
-		last = t.head.Seq
+	if len(events) == 0 && sub.cursor < t.head.Seq {
+		// The store is behind what was delivered: an old reading, "not yet".
+		return nil, true, errBehind
 	}
 	return sub.session.encode(frames), sub.advanceLocked(last), nil
 }
@@ -125,6 +135,8 @@ func (sub *subscription) recent() (frames [][]byte, more bool, cursor, admitted 
 	}
 	return frames, sub.advanceLocked(last), 0, 0, true
 }
+
+var errBehind = errors.New("chat: the store answers with less than was delivered already")
 
 // advanceLocked moves the cursor; false means that the subscription is live now.
 func (sub *subscription) advanceLocked(last Seq) (behind bool) {

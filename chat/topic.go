@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"bytes"
 	"context"
 	"slices"
 	"strconv"
@@ -129,6 +130,10 @@ func (t *topic) forgetLocked(seq Seq) {
 func (t *topic) nextLocked(seq Seq, frame []byte) {
 	t.hub.probe(PointDeliver)
 	t.head.Seq = seq
+	if bytes.HasPrefix(frame, deletedFrame) {
+		// What is kept here still has the text that is gone from the store now.
+		t.recent.clear()
+	}
 	t.recent.add(seq, frame)
 	var encoded [wire.Formats][]byte
 	for s, sub := range t.subs {
@@ -149,8 +154,12 @@ func (t *topic) nextLocked(seq Seq, frame []byte) {
 		sub.cursor = seq
 		t.hub.counters.delivered.Add(1)
 	}
-	if user, out := t.inside.note(frame); out {
+	user, in, out := t.inside.note(frame)
+	if out {
 		t.dropLocked(user, seq)
+	}
+	if p := t.hub.presence.Load(); p != nil && (in || out) {
+		p.changed(t.room, user, out)
 	}
 }
 
@@ -168,6 +177,8 @@ func (t *topic) dropLocked(user UserID, seq Seq) {
 		}
 	}
 }
+
+var deletedFrame = []byte(`{"type":"deleted"`)
 
 func (t *topic) putOutLocked(sub *subscription) {
 	sub.state = subGone

@@ -16,6 +16,16 @@ type (
 // NewID makes a random id that nobody can guess.
 func NewID() string { return rand.Text() }
 
+// IsID tells whether a text has the form of [NewID]; no public room is called so.
+func IsID(text string) bool {
+	for _, c := range []byte(text) {
+		if (c < 'A' || c > 'Z') && (c < '2' || c > '7') {
+			return false
+		}
+	}
+	return len(text) == 26
+}
+
 // User is somebody with an account, or a guest.
 type User struct {
 	ID UserID
@@ -49,7 +59,6 @@ type Login struct {
 	User      UserID
 	CreatedAt int64 // microseconds since 1970
 	ExpiresAt int64
-	SeenAt    int64
 	Client    string // what the client said it is, shortened; for the user's own list
 }
 

@@ -7,8 +7,6 @@ import (
 	"runtime/debug"
 	"time"
 
-	"golang.org/x/time/rate"
-
 	"hubbub/chat"
 	"hubbub/chat/wire"
 	"hubbub/mw"
@@ -18,11 +16,11 @@ import (
 // each may answer instead of calling the next. Recover is outermost, so that a
 // panic in any of the others ends one socket and not the node; the log sees
 // what the limit refused.
-func frameLinks(o SocketOptions) func(chat.Handler) chat.Handler {
+func frameLinks(o SocketOptions, log *slog.Logger) func(chat.Handler) chat.Handler {
 	return func(h chat.Handler) chat.Handler {
 		return mw.Chain(h,
-			recoverFrame(o.Log, o.Panicked),
-			logFrame(o.Log),
+			recoverFrame(log, o.Panicked),
+			logFrame(log),
 			limitFrame(o.RateSession, o.PerUser, time.Now),
 		)
 	}
@@ -60,12 +58,15 @@ func logFrame(log *slog.Logger) func(chat.Handler) chat.Handler {
 	}
 }
 
+// maxRefused is how many refusals in a row a client may earn.
+const maxRefused = 40
+
 // limitFrame holds a socket to its own rate, and its user to the rate that is
 // shared with the user's other sockets and requests on this node. A client that
 // goes on for a burst after it was refused is cut off with 4429.
 func limitFrame(r mw.Rate, perUser *mw.Limiter, now func() time.Time) func(chat.Handler) chat.Handler {
 	return func(next chat.Handler) chat.Handler {
-		own := limiterOf(r)
+		own := r.Limiter()
 		refused := 0
 		return func(ctx context.Context, s *chat.Session, cmd wire.Command) error {
 			t := now()
@@ -79,18 +80,10 @@ func limitFrame(r mw.Rate, perUser *mw.Limiter, now func() time.Time) func(chat.
 				refused = 0
 				return next(ctx, s, cmd)
 			}
-			if refused++; refused > r.Burst {
+			if refused++; refused > maxRefused {
 				return &chat.CloseError{Code: chat.CloseTooMany, Reason: fmt.Sprintf("retry_after_ms=%d", max(wait, time.Second).Milliseconds())}
 			}
 			return chat.Later(chat.ErrRateLimited, "too many commands", wait, nil)
 		}
 	}
-}
-
-// limiterOf makes a limiter of its own for a rate; off lets everything through.
-func limiterOf(r mw.Rate) *rate.Limiter {
-	if r.Events == 0 {
-		return rate.NewLimiter(rate.Inf, 0)
-	}
-	return rate.NewLimiter(rate.Limit(float64(r.Events)/r.Per.Seconds()), r.Burst)
 }

@@ -49,17 +49,17 @@ type Sockets struct {
 
 	mu       sync.Mutex
 	open     int
+	users    map[chat.UserID]int // sockets of each; no zeros
 	draining bool
 	wg       sync.WaitGroup
 }
 
 // NewSockets makes the handler.
 func NewSockets(o SocketOptions) *Sockets {
-	s := &Sockets{o: o, doors: limiterOf(o.RateSockets)}
-	s.o.Session.Wrap = frameLinks(o)
+	s := &Sockets{o: o, doors: o.RateSockets.Limiter(), users: make(map[chat.UserID]int)}
 	s.o.Session.Limits = wire.Limits{
 		Frame: wire.MaxFrame, Text: wire.MaxText, Depth: wire.MaxDepth, ID: wire.MaxID,
-		Joins: wire.MaxJoins, Page: wire.MaxPage, SilenceS: 45, RateBurst: o.RateSession.Burst,
+		Joins: wire.MaxJoins, Page: wire.MaxPage, Presence: wire.MaxPresence, SilenceS: 45, RateBurst: o.RateSession.Burst,
 	}
 	if o.RateSession.Events > 0 {
 		s.o.Session.Limits.RatePerS = float64(o.RateSession.Events) / o.RateSession.Per.Seconds()
@@ -83,6 +83,14 @@ func (s *Sockets) Open() int {
 	defer s.mu.Unlock()
 	return s.open
 }
+
+// MaxUserSockets is how many sockets one user may have open on one node: tabs
+// and devices, and not a way to take all places of [SocketOptions].
+const MaxUserSockets = 50
+
+// retryUser is what somebody with too many sockets is told: dead ones are found
+// out after 45 s.
+const retryUser = 30 * time.Second
 
 // retryDoor is the least delay told to a client that found no place; each gets
 // one of its own, up to twice as long.
@@ -109,9 +117,25 @@ func (s *Sockets) enter(resume bool) (string, bool) {
 	return "", true
 }
 
-func (s *Sockets) exit() {
+// count notes in mine whose socket it is, unless the user has too many.
+func (s *Sockets) count(user chat.UserID, mine *chat.UserID) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.users[user] >= MaxUserSockets {
+		return false
+	}
+	s.users[user]++
+	*mine = user
+	return true
+}
+
+// exit gives the place back; user is empty where nobody said who it is.
+func (s *Sockets) exit(user chat.UserID) {
 	s.mu.Lock()
 	s.open--
+	if s.users[user]--; s.users[user] <= 0 {
+		delete(s.users, user)
+	}
 	s.mu.Unlock()
 	s.wg.Done()
 }
@@ -123,7 +147,8 @@ func (s *Sockets) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		mw.WriteProblem(w, r, http.StatusServiceUnavailable, "unavailable", why, retryDoor+rand.N(retryDoor))
 		return
 	}
-	defer s.exit()
+	var user chat.UserID // whose socket it is, once that is known
+	defer func() { s.exit(user) }()
 	if !s.o.Origins.AllowOrigin(r) {
 		mw.WriteProblem(w, r, http.StatusForbidden, "forbidden", "this origin may not open sockets here", 0)
 		return
@@ -138,10 +163,15 @@ func (s *Sockets) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		mw.WriteProblem(w, r, http.StatusBadRequest, "bad_request", "a request for a socket has no body", 0)
 		return
 	}
-	id, ok := identity(r)
-	if !ok && hasCredentials(r) {
+	id := Caller(r.Context())
+	if id.User.ID == "" && hasCredentials(r) {
 		w.Header().Set("WWW-Authenticate", "Bearer")
 		mw.WriteProblem(w, r, http.StatusUnauthorized, "unauthenticated", "sign in again", 0)
+		return
+	}
+	if id.User.ID != "" && !s.count(id.User.ID, &user) {
+		mw.WriteProblem(w, r, http.StatusTooManyRequests, "rate_limited",
+			fmt.Sprintf("you have %d sockets open here already", MaxUserSockets), retryUser)
 		return
 	}
 	grip := &grip{ResponseWriter: w}
@@ -167,8 +197,18 @@ func (s *Sockets) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	// The request's context says nothing of a hijacked connection; the session
 	// ends with its read loop.
 	ctx := context.WithoutCancel(r.Context())
-	err = chat.NewSession(s.o.Hub, s.o.Rooms, s.o.Accounts, conn, codec, id, s.o.Session).Run(ctx)
-	s.o.Log.Debug("socket closed", "request_id", mw.RequestID(ctx), "user", id.User.ID, "error", err)
+	log := s.o.Log.With("request_id", mw.RequestID(ctx))
+	o := s.o.Session
+	o.Log, o.Wrap = log, frameLinks(s.o, log)
+	o.Known = func(id chat.Identity) *chat.CloseError { // on this goroutine
+		mw.LogUser(ctx, string(id.User.ID))
+		if !s.count(id.User.ID, &user) {
+			return &chat.CloseError{Code: chat.CloseTooMany, Reason: fmt.Sprintf("retry_after_ms=%d", retryUser.Milliseconds())}
+		}
+		return nil
+	}
+	err = chat.NewSession(s.o.Hub, s.o.Rooms, s.o.Accounts, conn, codec, id, o).Run(ctx)
+	log.Debug("socket closed", "user", user, "error", err)
 }
 
 // protocols lists the subprotocols that the client offers.
@@ -185,16 +225,6 @@ func protocols(r *http.Request) []string {
 }
 
 func supported(p string) bool { return slices.Contains(wire.Protocols(), p) }
-
-// identity is who the request comes from, found by the authenticating link.
-func identity(r *http.Request) (chat.Identity, bool) {
-	p, ok := mw.PrincipalFrom(r.Context())
-	if !ok {
-		return chat.Identity{}, false
-	}
-	id, ok := p.Value.(chat.Identity)
-	return id, ok
-}
 
 // hasCredentials tells a client with wrong or old credentials, which is
 // refused, from one that will say who it is in its first frame.
@@ -255,4 +285,9 @@ func (c *socket) Close(code int, reason string) error {
 	return c.ws.Close(websocket.StatusCode(code), reason)
 }
 
-func (c *socket) CloseNow() error { return c.ws.CloseNow() }
+// CloseNow closes the network connection first: while the library waits in
+// Close for the peer's answer, its own CloseNow waits too.
+func (c *socket) CloseNow() error {
+	c.link.Conn.Close()
+	return c.ws.CloseNow()
+}

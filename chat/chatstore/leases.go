@@ -37,7 +37,8 @@ func NewLeases(client redis.UniversalClient) *Leases { return &Leases{client: cl
 func (l *Leases) Renew(ctx context.Context, node string, add, remove []chat.UserID) (lost bool, err error) {
 	key := leasePrefix + node
 	var alive *redis.BoolCmd
-	_, err = l.client.Pipelined(ctx, func(p redis.Pipeliner) error {
+	// All or nothing: a set without a time to live would never go.
+	_, err = l.client.TxPipelined(ctx, func(p redis.Pipeliner) error {
 		alive = p.Expire(ctx, key, chat.LeaseTTL)
 		p.SAdd(ctx, key, append(members(add), leaseMark)...)
 		if len(remove) > 0 {

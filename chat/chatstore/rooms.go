@@ -83,7 +83,7 @@ func (s *Store) oneRoom(ctx context.Context, q queryer, user chat.UserID, where 
 // Room implements [chat.Store].
 func (s *Store) Room(ctx context.Context, ref string, user chat.UserID) (chat.Room, error) {
 	where := "r.public_name=?"
-	if isID(ref) {
+	if chat.IsID(ref) {
 		where = "r.id=?"
 	}
 	room, err := s.oneRoom(ctx, s.db.Read, user, where, ref)
@@ -96,16 +96,6 @@ func (s *Store) Room(ctx context.Context, ref string, user chat.UserID) (chat.Ro
 		return chat.Room{}, chat.NoRoom()
 	}
 	return room, nil
-}
-
-// isID tells whether a text has the form of [chat.NewID].
-func isID(text string) bool {
-	for _, c := range []byte(text) {
-		if (c < 'A' || c > 'Z') && (c < '2' || c > '7') {
-			return false
-		}
-	}
-	return len(text) == 26
 }
 
 // RoomsOf implements [chat.Store].

@@ -49,7 +49,7 @@ func (s *Store) UserByName(ctx context.Context, name string) (chat.User, string,
 
 // UserByID implements [chat.AccountStore].
 func (s *Store) UserByID(ctx context.Context, id chat.UserID) (chat.User, string, error) {
-	if !isID(string(id)) { // MySQL would ignore spaces at the end
+	if !chat.IsID(string(id)) { // MySQL would ignore spaces at the end
 		return chat.User{}, "", chat.NoUser()
 	}
 	return s.user(ctx, "u.id=?", id)
