@@ -249,7 +249,11 @@ func (h *Hub) watchHeads(ctx context.Context) error {
 			err := h.checkHeads(ctx)
 			if (err != nil) != failing && ctx.Err() == nil {
 				failing = err != nil
-				h.log.Warn("head check", "failing", failing, "error", err)
+				if failing {
+					h.log.Warn("the logs' heads cannot be read: lost events are found late", "error", err)
+				} else {
+					h.log.Info("the logs' heads are read again")
+				}
 			}
 			nextCheck = h.now().Add(h.headPause())
 		}

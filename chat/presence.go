@@ -96,7 +96,11 @@ func (p *Presence) Run(ctx context.Context) error {
 		}
 		if unknown := err != nil || !settled; unknown != p.unknown && ctx.Err() == nil {
 			p.unknown = unknown
-			p.log.Warn("presence", "unknown", unknown, "error", err)
+			if unknown {
+				p.log.Warn("presence is unknown", "error", err)
+			} else {
+				p.log.Info("presence is known")
+			}
 		}
 		select {
 		case <-ctx.Done():

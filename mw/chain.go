@@ -54,7 +54,7 @@ func Standard(o Options) []func(http.Handler) http.Handler {
 	return []func(http.Handler) http.Handler{
 		RequestIDs(o.Proxies),
 		ClientAddress(o.Proxies),
-		Log(o.Log, o.Route, probe),
+		Log(o.Log, o.Route, free),
 		o.Metrics.Measure(o.Route),
 		Recover(o.Log, o.Metrics.Panicked),
 		SecurityHeaders,

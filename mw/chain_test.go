@@ -151,7 +151,7 @@ func TestStandardProbesAndStaticFiles(t *testing.T) {
 	if s.lookups != 0 {
 		t.Errorf("%d look-ups for static files", s.lookups)
 	}
-	if lines := s.lines(t, "request"); lines[0]["level"] != "DEBUG" || lines[1]["level"] != "INFO" {
+	if lines := s.lines(t, "request"); lines[0]["level"] != "DEBUG" || lines[1]["level"] != "DEBUG" {
 		t.Errorf("probe logged at %v, file at %v", lines[0]["level"], lines[1]["level"])
 	}
 }

@@ -18,7 +18,7 @@ type entry struct{ user string }
 //
 // Never logged: query, headers, bodies. The path is logged as it is escaped in
 // the URL, so no line break can enter whatever the handler of log is. Requests
-// for which quiet is true are logged at debug unless they fail; failures of the
+// for which quiet is true (health checks, the page's files) are logged at debug unless they fail; failures of the
 // server (5xx) are warnings.
 func Log(log *slog.Logger, route func(*http.Request) string, quiet func(*http.Request) bool) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {

@@ -39,6 +39,7 @@ type node struct {
 	server   *web.Server
 
 	public, admin net.Listener
+	database      string // for the log: a node that forgot its settings shows there
 }
 
 // nodeBus is what a node needs of either bus.
@@ -74,6 +75,7 @@ func newNode(ctx context.Context, cfg Config, log *slog.Logger) (_ *node, err er
 	if err := chatstore.Migrate(ctx, db); err != nil {
 		return nil, fmt.Errorf("bring the database up to date: %w", err)
 	}
+	n.database = db.String()
 	store := chatstore.New(db, log)
 
 	degraded := func() bool { return !n.bus.Healthy() }
@@ -89,10 +91,11 @@ func newNode(ctx context.Context, cfg Config, log *slog.Logger) (_ *node, err er
 	if err := n.rooms.EnsureGeneral(ctx); err != nil {
 		return nil, err
 	}
-	logins := mw.NewLimiter(cfg.RateLogin)
+	logins, signUps := mw.NewLimiter(cfg.RateLogin), mw.NewLimiter(cfg.RateSignup)
 	n.accounts = chat.NewAccounts(store, chat.AccountOptions{
 		Now: clock, Guests: cfg.Guests, Ended: n.rooms.EndSessions, Log: log,
-		LoginLimit: func(key string) (bool, time.Duration) { return logins.Allow(key, time.Now()) },
+		LoginLimit:  func(key string) (bool, time.Duration) { return logins.Allow(key, time.Now()) },
+		SignUpLimit: func(addr string) (bool, time.Duration) { return signUps.Allow(addr, time.Now()) },
 	})
 
 	origins, err := mw.ParseOrigins(cfg.Origins, cfg.Listen)
@@ -215,7 +218,8 @@ func (n *node) Run(ctx context.Context) error {
 		admin = newHTTPServer(n.server.AdminHandler(), n.log)
 		start(&parts, writing, "private listener", func(context.Context) error { return serveHTTP(admin, n.admin) })
 	}
-	n.log.Info("serving", "node", n.cfg.Node, "address", n.Addr(), "version", buildVersion())
+	n.log.Info("serving", "address", n.Addr(), "version", buildVersion(),
+		"database", n.database, "redis", len(n.cfg.Redis), "guests", n.cfg.Guests)
 
 	select {
 	case <-ctx.Done():
@@ -243,7 +247,7 @@ func (n *node) Run(ctx context.Context) error {
 	err = errors.Join(err, inTime(whole, "parts", parts.Wait))
 	stopCarrying()
 	err = errors.Join(err, inTime(whole, "bus", carriers.Wait), n.close())
-	n.log.Info("stopped", "node", n.cfg.Node)
+	n.log.Info("stopped")
 	return err
 }
 
