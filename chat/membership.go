@@ -114,7 +114,11 @@ func (r *Rooms) Join(ctx context.Context, who User, ref string) (Room, error) {
 	if err != nil || room.IsMember() {
 		return room, err
 	}
-	err = r.changeMember(ctx, who, room.ID, MemberChange{User: who.Actor(), Change: wire.ChangeJoined, Role: Plain})
+	role := Plain
+	if room.Name == General && room.Kind == Public && !who.Guest {
+		role = Owner // if nobody is: the room that nobody made belongs to the first account
+	}
+	err = r.changeMember(ctx, who, room.ID, MemberChange{User: who.Actor(), Change: wire.ChangeJoined, Role: role})
 	if err != nil && !errors.Is(err, ErrConflict) {
 		return Room{}, err
 	}
@@ -131,6 +135,9 @@ func (r *Rooms) ChangeMember(ctx context.Context, who User, ref string, user Use
 	case Owner, Moderator, Plain:
 	default:
 		return Invalid("role", "must be owner, moderator or member")
+	}
+	if change == wire.ChangeJoined {
+		role = Plain
 	}
 	room, err := r.store.Room(ctx, ref, who.ID)
 	if err != nil {

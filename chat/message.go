@@ -70,7 +70,8 @@ type Draft struct {
 // MemberChange puts a user into a room, out of it, or into a role. Who may do
 // that is decided under the room's lock:
 //
-//	joined   the actor itself, into a public room
+//	joined   the actor itself, into a public room; as its owner only if that is
+//	         asked for and there is none
 //	invited  any member of a private room, any moderator of a public one
 //	left     the actor itself, not out of a direct room
 //	kicked   a moderator, never an owner; an owner kicks anybody but itself
@@ -78,7 +79,7 @@ type Draft struct {
 type MemberChange struct {
 	User   Actor
 	Change string // wire.ChangeJoined and its neighbours
-	Role   Role   // for invited and role; Plain when empty
+	Role   Role   // for joined, invited and role; Plain when empty
 }
 
 // RoomChange renames a room or gives it a topic: moderators and owners only,

@@ -33,7 +33,7 @@ func (c MemberChange) Apply(kind RoomKind, by UserID, byRole, old Role, owners i
 	self := c.User.ID == by
 	switch c.Change {
 	case wire.ChangeJoined:
-		return c.join(kind, self, old)
+		return c.join(kind, self, old, role, owners)
 	case wire.ChangeInvited:
 		return c.invite(kind, byRole, old, role)
 	case wire.ChangeLeft:
@@ -46,7 +46,7 @@ func (c MemberChange) Apply(kind RoomKind, by UserID, byRole, old Role, owners i
 	return "", Invalid("change", "unknown")
 }
 
-func (c MemberChange) join(kind RoomKind, self bool, old Role) (Role, error) {
+func (c MemberChange) join(kind RoomKind, self bool, old, role Role, owners int) (Role, error) {
 	switch {
 	case !self:
 		return "", Refuse(ErrForbidden, "one joins for oneself; invite others")
@@ -54,6 +54,8 @@ func (c MemberChange) join(kind RoomKind, self bool, old Role) (Role, error) {
 		return "", Refuse(ErrConflict, "already a member")
 	case kind != Public:
 		return "", errNoRoom
+	case role == Owner && owners == 0:
+		return Owner, nil
 	}
 	return Plain, nil
 }

@@ -195,6 +195,32 @@ func TestDrain(t *testing.T) {
 	}
 }
 
+// A command is under way when the node drains: the client still is told when to
+// come back, and why.
+func TestDrainDuringACommand(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1, chat.RoomsOptions{})
+		n := w.nodes[0]
+		alice := w.user("alice")
+		room := w.room("tea", alice)
+		c := n.connect(alice)
+		commit := make(chan struct{})
+		w.store.Hook("Append", func(context.Context) error { <-commit; return nil })
+		post(c, room, "1", "under way")
+		synctest.Wait()
+		resume := c.Stall() // the writer is not faster than the answer
+		go n.hub.Drain(w.ctx, 2*time.Second)
+		synctest.Wait()
+		close(commit)
+		synctest.Wait()
+		resume()
+		c.Expect("reconnect")
+		if code, _ := c.Closed(); code != chat.CloseRestart {
+			t.Errorf("closed with %d, want %d", code, chat.CloseRestart)
+		}
+	})
+}
+
 func TestFullRoomQueueRefuses(t *testing.T) {
 	w := newWorld(t, 1, chat.RoomsOptions{Queue: 4})
 	alice := w.user("alice")
@@ -406,5 +432,24 @@ func TestARoomsNameIsNotTakenForAnID(t *testing.T) {
 	_, err := w.nodes[0].rooms.Create(w.ctx, alice.User, chat.CreateRoom{Kind: chat.Public, Name: strings.Repeat("2", 26)})
 	if !errors.Is(err, chat.ErrInvalid) {
 		t.Errorf("a name of the form of an id: %v", err)
+	}
+}
+
+func TestTheFirstAccountOwnsGeneral(t *testing.T) {
+	w := newWorld(t, 1, chat.RoomsOptions{})
+	r := w.nodes[0].rooms
+	if err := r.EnsureGeneral(w.ctx); err != nil {
+		t.Fatal(err)
+	}
+	guest, first, second := w.user("guest"), w.user("first"), w.user("second")
+	guest.User.Guest = true
+	for _, tc := range []struct {
+		who  chat.Identity
+		want chat.Role
+	}{{guest, chat.Plain}, {first, chat.Owner}, {second, chat.Plain}} {
+		room, err := r.Join(w.ctx, tc.who.User, chat.General)
+		if err != nil || room.Role != tc.want {
+			t.Errorf("%s is %q, %v; want %q", tc.who.User.Name, room.Role, err, tc.want)
+		}
 	}
 }
