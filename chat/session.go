@@ -153,8 +153,9 @@ func (s *Session) Run(ctx context.Context) error {
 		s.conn.CloseNow()
 	}()
 	err := s.serve(ctx)
-	if errors.Is(err, errOver) {
-		// The writer sends what is left and says good-bye.
+	if s.queue.ending() {
+		// The writer sends what is left and says good-bye, whatever the reader met
+		// after that: a command that was under way finds no place for its answer.
 		return <-written
 	}
 	s.queue.close()
