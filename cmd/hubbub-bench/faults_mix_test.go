@@ -1,6 +1,7 @@
 package main
 
 import (
+	"database/sql"
 	"fmt"
 	"slices"
 	"strings"
@@ -25,11 +26,11 @@ func troubles() []trouble {
 		{"mariadbd stopped", "sql",
 			func(a *attack, _ *fleetNode) { a.sql.Pause(a.t) }, func(a *attack, _ *fleetNode) { a.sql.Continue(a.t) }},
 		{"mariadbd read-only", "sql",
-			func(a *attack, _ *fleetNode) { a.exec(a.sql.Admin(a.t), "SET GLOBAL read_only = 1") },
-			func(a *attack, _ *fleetNode) { a.exec(a.sql.Admin(a.t), "SET GLOBAL read_only = 0") }},
+			func(a *attack, _ *fleetNode) { a.exec(a.admin(), "SET GLOBAL read_only = 1") },
+			func(a *attack, _ *fleetNode) { a.exec(a.admin(), "SET GLOBAL read_only = 0") }},
 		{"SQL connections killed", "sql",
-			func(a *attack, _ *fleetNode) { a.exec(a.sql.Admin(a.t), "KILL USER "+a.sqlUser) },
-			func(a *attack, _ *fleetNode) { a.exec(a.sql.Admin(a.t), "KILL USER "+a.sqlUser) }},
+			func(a *attack, _ *fleetNode) { a.exec(a.admin(), "KILL USER "+a.sqlUser) },
+			func(a *attack, _ *fleetNode) { a.exec(a.admin(), "KILL USER "+a.sqlUser) }},
 		{"Redis killed, restarted empty", "redis",
 			func(a *attack, _ *fleetNode) { a.redis[0].Kill(a.t) }, func(a *attack, _ *fleetNode) { a.redis[0].StartEmpty(a.t) }},
 		{"Redis stopped", "redis",
@@ -47,6 +48,16 @@ func troubles() []trouble {
 		{"node drained", "node",
 			func(a *attack, n *fleetNode) { n.Stop(a.t) }, func(a *attack, n *fleetNode) { n.Start(a.t) }},
 	}
+}
+
+// admin gives all rights on the database. It keeps no connection: one to a
+// mariadbd that was killed could not be closed.
+func (a *attack) admin() *sql.DB {
+	if a.db == nil {
+		a.db = a.sql.Admin(a.t)
+		a.db.SetMaxIdleConns(-1)
+	}
+	return a.db
 }
 
 func mixed() []fault {

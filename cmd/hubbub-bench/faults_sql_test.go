@@ -103,7 +103,8 @@ func sqlAway(name string, fleet fleetOptions, short, long time.Duration, off, on
 			off(a)
 			start := time.Now()
 			noticed := 0
-			for deadline := start.Add(a.lasts(short, long)); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+			// A node looks at its parts once a second.
+			for lasts := a.lasts(short, long); time.Since(start) < lasts || noticed < len(a.nodes) && time.Since(start) < lasts+2*time.Second; time.Sleep(50 * time.Millisecond) {
 				noticed = max(noticed, len(a.nodes)-a.readyNodes())
 			}
 			a.note["noticed"] = float64(noticed)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"database/sql"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -53,6 +54,7 @@ type attack struct {
 	load options       // of verify; changed by fault.load alone
 	back time.Duration // how long the fleet took to be well again, as strike saw it
 	note map[string]float64
+	db   *sql.DB // see admin
 	// cannot is why this machine cannot have the fault, as load found out.
 	cannot string
 }
