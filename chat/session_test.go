@@ -303,6 +303,7 @@ func TestPresence(t *testing.T) {
 		// The leases run out while their server stands still, and a renewal to which
 		// nobody heard the answer makes them anew, without those who are here. Who
 		// comes meanwhile and goes again is not left behind in them.
+		time.Sleep(300 * time.Millisecond) // both come between two looks
 		b, c := w.nodes[1].connect(bob), w.nodes[1].connect(carol)
 		expectOnline(t, a, room, "known", alice, bob, carol)
 		leases.fail(errors.New("stands still"))
