@@ -38,10 +38,7 @@ type limiterShard struct {
 
 // NewLimiter makes a limiter with an allowance of r per key.
 func NewLimiter(r Rate) *Limiter {
-	l := &Limiter{rate: r, seed: maphash.MakeSeed()}
-	if !r.Off() {
-		l.overflow = r.bucket()
-	}
+	l := &Limiter{rate: r, seed: maphash.MakeSeed(), overflow: r.Limiter()}
 	for i := range l.shards {
 		l.shards[i].buckets = make(map[uint64]*rate.Limiter)
 	}
@@ -101,7 +98,7 @@ func (s *limiterShard) bucket(hash uint64, l *Limiter, now time.Time) *rate.Limi
 	if full {
 		return l.overflow
 	}
-	b := l.rate.bucket()
+	b := l.rate.Limiter()
 	s.buckets[hash] = b
 	return b
 }

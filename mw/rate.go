@@ -77,8 +77,11 @@ func (r Rate) String() string {
 	return fmt.Sprintf("%d/%s:%d", r.Events, unit, r.Burst)
 }
 
-// bucket makes a full token bucket of this rate.
-func (r Rate) bucket() *rate.Limiter {
+// Limiter makes a full token bucket of this rate; off lets everything through.
+func (r Rate) Limiter() *rate.Limiter {
+	if r.Off() {
+		return rate.NewLimiter(rate.Inf, 0)
+	}
 	return rate.NewLimiter(rate.Limit(float64(r.Events)/r.Per.Seconds()), r.Burst)
 }
 

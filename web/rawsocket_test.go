@@ -41,8 +41,8 @@ func newSocketSite(t *testing.T) *socketSite {
 		o.Rooms = chat.NewRooms(store, store, bus.NewLocal(hub), chat.RoomsOptions{Node: "n1", Log: quiet})
 		o.Accounts = chat.NewAccounts(store, chat.AccountOptions{HashMemory: 64, Log: quiet})
 		out.sockets = web.NewSockets(web.SocketOptions{
-			Hub: hub, Rooms: o.Rooms, Accounts: o.Accounts, Origins: o.Origins, PerUser: o.PerUser, Log: quiet,
-			Session:  chat.SessionOptions{Node: "n1", Log: quiet},
+			Hub: hub, Rooms: o.Rooms, Accounts: o.Accounts, Origins: o.Origins, PerUser: o.PerUser, Log: o.Log,
+			Session:  chat.SessionOptions{Node: "n1"},
 			Panicked: func() { t.Error("a frame made the server panic") },
 		})
 		o.Sockets = out.sockets

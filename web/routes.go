@@ -3,7 +3,6 @@ package web
 import (
 	"net/http"
 	"strings"
-	"time"
 
 	"github.com/go-chi/chi/v5"
 	"github.com/go-chi/chi/v5/middleware"
@@ -60,7 +59,7 @@ func (s *Server) routes(m *mw.Metrics) (http.Handler, error) {
 
 	// Live.
 	if s.o.Sockets != nil {
-		r.Get("/v1/socket", s.socket)
+		r.Method("GET", "/v1/socket", s.o.Sockets)
 	}
 
 	// For balancers: alive, and may take traffic.
@@ -81,15 +80,6 @@ func (s *Server) adminRoutes() http.Handler {
 	m.Handle("GET /metrics", metricsHandler(s.o.Registry))
 	profiles(m)
 	return m
-}
-
-// socket keeps new sockets away from a node that is about to stop.
-func (s *Server) socket(w http.ResponseWriter, r *http.Request) {
-	if s.draining.Load() {
-		mw.WriteProblem(w, r, http.StatusServiceUnavailable, "unavailable", "this node is about to stop", time.Second)
-		return
-	}
-	s.o.Sockets.ServeHTTP(w, r)
 }
 
 // routePattern names the route for logs and metrics; asked after routing.

@@ -44,8 +44,8 @@ type Options struct {
 	Proxies  mw.Proxies // may be nil
 	// PerAddress limits what comes before sign-in, PerUser what signed-in users do.
 	PerAddress, PerUser *mw.Limiter
-	// Ready looks at what the node depends on; may be nil. It is called for each
-	// GET /readyz and must return within the context's time, 2 s.
+	// Ready looks at what the node depends on; may be nil. It is called for GET
+	// /readyz, at most once a second, and must return within the context's time, 2 s.
 	Ready func(context.Context) []Part
 	// Static holds the page; may be nil for the embedded one.
 	Static fs.FS
@@ -57,6 +57,7 @@ type Server struct {
 	o        Options
 	assets   *assets
 	document asset // the OpenAPI document
+	checkup  *checkup
 	draining atomic.Bool
 	probed   atomic.Int64 // when /readyz was last asked for, nanoseconds since 1970
 	public   http.Handler
@@ -81,7 +82,7 @@ func New(o Options) (*Server, error) {
 	if o.Ready == nil {
 		o.Ready = func(context.Context) []Part { return nil }
 	}
-	s := &Server{o: o}
+	s := &Server{o: o, checkup: newCheckup(o.Ready, o.Log)}
 	var err error
 	if s.assets, err = loadAssets(o.Static); err != nil {
 		return nil, fmt.Errorf("load the page: %w", err)
@@ -102,9 +103,9 @@ func (s *Server) Handler() http.Handler { return s.public }
 // AdminHandler serves the private listener: /metrics and /debug/pprof/.
 func (s *Server) AdminHandler() http.Handler { return s.admin }
 
-// SetDraining makes /readyz answer 503 and refuses new sockets, so that the
-// balancer sends people elsewhere; everything else is served until the listener
-// closes.
+// SetDraining makes /readyz answer 503, so that the balancer sends people
+// elsewhere; calls are served until the listener closes. For sockets see
+// [Sockets.Drain].
 func (s *Server) SetDraining(on bool) { s.draining.Store(on) }
 
 // Probed is when somebody last asked for /readyz: a balancer, which sends people
