@@ -29,6 +29,9 @@ type AccountOptions struct {
 	// LoginLimit tells whether one more try to sign in is allowed under the key
 	// ("name:…" or "address:…"), and if not, when it will be. No limit when nil.
 	LoginLimit func(key string) (ok bool, retryAfter time.Duration)
+	// SignUpLimit tells the same of one more account made from an address. No
+	// limit when nil.
+	SignUpLimit func(addr string) (ok bool, retryAfter time.Duration)
 	// Ended is told after sessions of a user were ended on purpose (signed out,
 	// password changed), so that their sockets on every node close. It must not
 	// block. Nothing is told of sessions that expire.
@@ -58,6 +61,9 @@ func NewAccounts(store AccountStore, o AccountOptions) *Accounts {
 	if o.LoginLimit == nil {
 		o.LoginLimit = func(string) (bool, time.Duration) { return true, 0 }
 	}
+	if o.SignUpLimit == nil {
+		o.SignUpLimit = func(string) (bool, time.Duration) { return true, 0 }
+	}
 	if o.Ended == nil {
 		o.Ended = func(UserID, []SessionID) {}
 	}
@@ -71,9 +77,10 @@ func NewAccounts(store AccountStore, o AccountOptions) *Accounts {
 func (a *Accounts) Guests() bool { return a.o.Guests }
 
 // SignUp makes an account and signs it in. An empty display name is the name.
-// Client is what the client says it is. The token is shown this once: only its
-// hash is stored. ErrConflict: the name is taken; ErrInvalid names the field.
-func (a *Accounts) SignUp(ctx context.Context, name, password, displayName, client string) (Identity, string, error) {
+// Addr is the client's address, for the limit alone; client is what the client
+// says it is. The token is shown this once: only its hash is stored.
+// ErrConflict: the name is taken; ErrInvalid names the field.
+func (a *Accounts) SignUp(ctx context.Context, name, password, displayName, addr, client string) (Identity, string, error) {
 	name, err := NormalizeName(name)
 	if err != nil {
 		return Identity{}, "", err
@@ -86,6 +93,10 @@ func (a *Accounts) SignUp(ctx context.Context, name, password, displayName, clie
 	}
 	if err := a.passwords.check("password", password, name); err != nil {
 		return Identity{}, "", err
+	}
+	// Hashing is dear, and mistakes until here cost nothing.
+	if ok, after := a.o.SignUpLimit(addr); !ok {
+		return Identity{}, "", Later(ErrRateLimited, "too many accounts were made from your address", after, nil)
 	}
 	hash, err := a.passwords.hash(ctx, password)
 	if err != nil {

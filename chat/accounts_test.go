@@ -29,7 +29,7 @@ func accounts(change ...func(*chat.AccountOptions)) (*chat.Accounts, *chattest.M
 
 func mustSignUp(t *testing.T, a *chat.Accounts, name string) (chat.Identity, string) {
 	t.Helper()
-	who, token, err := a.SignUp(t.Context(), name, secret, "", "test")
+	who, token, err := a.SignUp(t.Context(), name, secret, "", "192.0.2.1", "test")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,7 +45,7 @@ func wantCode(t *testing.T, err error, want *chat.Error) {
 
 func TestSignUp(t *testing.T) {
 	a, store := accounts()
-	who, token, err := a.SignUp(t.Context(), "ＡDA", secret, " Ada L. ", "Mozilla\x1b[31m/5.0 "+strings.Repeat("x", 500))
+	who, token, err := a.SignUp(t.Context(), "ＡDA", secret, " Ada L. ", "192.0.2.1", "Mozilla\x1b[31m/5.0 "+strings.Repeat("x", 500))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,17 +82,17 @@ func TestSignUpRefused(t *testing.T) {
 		{"name as password", "bobsleigh", "BobSleigh", "", "password"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			_, token, err := a.SignUp(t.Context(), tt.user, tt.password, tt.display, "")
+			_, token, err := a.SignUp(t.Context(), tt.user, tt.password, tt.display, "", "")
 			wantInvalid(t, err, tt.field)
 			if token != "" {
 				t.Error("a token with the refusal")
 			}
 		})
 	}
-	_, _, err := a.SignUp(t.Context(), "Ada", secret, "", "")
+	_, _, err := a.SignUp(t.Context(), "Ada", secret, "", "", "")
 	wantCode(t, err, chat.ErrConflict)
 	store.Fail("CreateUser", errors.New("disk full"))
-	_, _, err = a.SignUp(t.Context(), "eve", secret, "", "")
+	_, _, err = a.SignUp(t.Context(), "eve", secret, "", "", "")
 	if err == nil || errors.Is(err, chat.ErrConflict) {
 		t.Errorf("a store that fails: %v", err)
 	}
@@ -165,6 +165,32 @@ func TestSignInLimit(t *testing.T) {
 		if !errors.As(err, &e) || e.Code != chat.ErrRateLimited.Code || e.RetryAfter != 7*time.Second {
 			t.Errorf("%v: %v", try, err)
 		}
+	}
+}
+
+func TestSignUpLimit(t *testing.T) {
+	left := 1
+	a, store := accounts(func(o *chat.AccountOptions) {
+		o.SignUpLimit = func(addr string) (bool, time.Duration) {
+			if addr != "192.0.2.1" {
+				return true, 0
+			}
+			left--
+			return left >= 0, 7 * time.Second
+		}
+	})
+	_, _, err := a.SignUp(t.Context(), "ada", "short", "", "192.0.2.1", "")
+	wantInvalid(t, err, "password") // a mistake is no account
+	mustSignUp(t, a, "ada")
+	store.Hook("CreateUser", func(context.Context) error { return errors.New("asked the store for an account that is not allowed") })
+	_, _, err = a.SignUp(t.Context(), "bob", secret, "", "192.0.2.1", "")
+	var e *chat.Error
+	if !errors.As(err, &e) || e.Code != chat.ErrRateLimited.Code || e.RetryAfter != 7*time.Second {
+		t.Errorf("one account too many: %v", err)
+	}
+	store.Hook("CreateUser", nil)
+	if _, _, err := a.SignUp(t.Context(), "bob", secret, "", "192.0.2.2", ""); err != nil {
+		t.Errorf("from another address: %v", err)
 	}
 }
 

@@ -41,7 +41,8 @@ type signUpInput struct {
 }
 
 func (s *Server) signUp(ctx context.Context, in *signUpInput) (*signedInOutput, error) {
-	who, token, err := s.o.Accounts.SignUp(ctx, in.Body.Name, in.Body.Password, in.Body.DisplayName, in.Client)
+	addr := mw.AddressKey(mw.ClientAddr(ctx))
+	who, token, err := s.o.Accounts.SignUp(ctx, in.Body.Name, in.Body.Password, in.Body.DisplayName, addr, in.Client)
 	return welcome(ctx, who, token, err)
 }
 

@@ -52,6 +52,7 @@ type Config struct {
 	RateUser    mw.Rate // requests and frames of one user
 	RateAddress mw.Rate // requests of one client address before sign-in
 	RateLogin   mw.Rate // attempts to sign in, by name and by address
+	RateSignup  mw.Rate // new accounts, by address
 	RateSockets mw.Rate // new sockets of the node
 
 	MaxSockets int           // sockets at once; above it 503

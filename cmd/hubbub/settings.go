@@ -78,7 +78,7 @@ func settings() []setting {
 			show: func(c Config) string { return orWord(c.Admin, "off") },
 		}, {
 			flag: "data", fallback: "./data", allowed: "a folder",
-			what: "Folder of the embedded database and of uploads; made if it is not there.",
+			what: "Folder of the embedded database; made if it is not there.",
 			set:  func(c *Config, v string) error { c.Data = filepath.Clean(v); return nil },
 			show: func(c Config) string { return c.Data },
 		}, {
@@ -141,6 +141,8 @@ func settings() []setting {
 			func(c *Config) *mw.Rate { return &c.RateAddress }),
 		rateSetting("rate-login", "5/m:10", "Attempts to sign in, for one name and for one address.",
 			func(c *Config) *mw.Rate { return &c.RateLogin }),
+		rateSetting("rate-signup", "20/m:40", "New accounts of one address; raise it while a whole office signs up.",
+			func(c *Config) *mw.Rate { return &c.RateSignup }),
 		rateSetting("rate-sockets", "500/s:1000", "New sockets of this node; the next one gets 503. Half of the burst is kept for clients that come back.",
 			func(c *Config) *mw.Rate { return &c.RateSockets }),
 		{
