@@ -18,7 +18,7 @@ func (a *Accounts) open(ctx context.Context, u User, client string) (Identity, s
 	now := a.o.Now()
 	s := Login{
 		ID: SessionID(NewID()), User: u.ID, Client: cleanClient(client),
-		CreatedAt: now.UnixMicro(), SeenAt: now.UnixMicro(), ExpiresAt: now.Add(a.o.SessionTTL).UnixMicro(),
+		CreatedAt: now.UnixMicro(), ExpiresAt: now.Add(a.o.SessionTTL).UnixMicro(),
 	}
 	token := newToken()
 	if err := a.store.CreateSession(ctx, s, HashToken(token)); err != nil {

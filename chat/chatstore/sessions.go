@@ -9,17 +9,17 @@ import (
 )
 
 // sessionColumns are those of sessions s that sessionFields takes.
-const sessionColumns = "s.id, s.user_id, s.created_at, s.expires_at, s.seen_at, s.client"
+const sessionColumns = "s.id, s.user_id, s.created_at, s.expires_at, s.client"
 
 func sessionFields(s *chat.Login) []any {
-	return []any{&s.ID, &s.User, &s.CreatedAt, &s.ExpiresAt, &s.SeenAt, &s.Client}
+	return []any{&s.ID, &s.User, &s.CreatedAt, &s.ExpiresAt, &s.Client}
 }
 
 // CreateSession implements [chat.AccountStore].
 func (s *Store) CreateSession(ctx context.Context, session chat.Login, token chat.TokenHash) error {
 	return s.write(ctx, "create session", func(ctx context.Context, tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, "INSERT INTO sessions (id, user_id, token_hash, created_at, expires_at, seen_at, client)"+
-			" VALUES (?,?,?,?,?,?,?)", session.ID, session.User, token[:], session.CreatedAt, session.ExpiresAt, session.SeenAt, session.Client)
+		_, err := tx.ExecContext(ctx, "INSERT INTO sessions (id, user_id, token_hash, created_at, expires_at, client)"+
+			" VALUES (?,?,?,?,?,?)", session.ID, session.User, token[:], session.CreatedAt, session.ExpiresAt, session.Client)
 		if sqldb.IsDuplicate(err) {
 			return nil // ids and tokens are random: it is from a lost run of this call
 		}

@@ -72,7 +72,7 @@ func (w world) accounts() {
 func (w world) login(user chat.UserID, at int64) (chat.Login, chat.TokenHash) {
 	w.Helper()
 	s := chat.Login{
-		ID: chat.SessionID(chat.NewID()), User: user, CreatedAt: at, ExpiresAt: at + hour, SeenAt: at, Client: "Firefox 🦊",
+		ID: chat.SessionID(chat.NewID()), User: user, CreatedAt: at, ExpiresAt: at + hour, Client: "Firefox 🦊",
 	}
 	token := chat.HashToken(chat.NewID())
 	w.ok(w.s.CreateSession(w.Context(), s, token))

@@ -5,7 +5,6 @@ CREATE TABLE IF NOT EXISTS sessions (
     token_hash BINARY(32) NOT NULL, -- SHA-256; the token itself is nowhere
     created_at BIGINT NOT NULL,
     expires_at BIGINT NOT NULL,
-    seen_at    BIGINT NOT NULL,
     client     VARCHAR(512) NOT NULL,
     PRIMARY KEY (id),
     UNIQUE KEY sessions_token (token_hash), -- every request looks its session up

@@ -5,7 +5,6 @@ CREATE TABLE IF NOT EXISTS sessions (
     token_hash BLOB NOT NULL, -- SHA-256; the token itself is nowhere
     created_at INTEGER NOT NULL,
     expires_at INTEGER NOT NULL,
-    seen_at    INTEGER NOT NULL,
     client     TEXT NOT NULL,
     PRIMARY KEY (id)
 );
