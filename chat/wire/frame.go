@@ -23,6 +23,7 @@ type Limits struct {
 	ID        int     `json:"id"`         // ASCII characters
 	Joins     int     `json:"joins"`      // rooms per socket
 	Page      int     `json:"page"`       // items
+	Presence  int     `json:"presence"`   // rooms of one presence command
 	RatePerS  float64 `json:"rate_per_s"` // commands, 0: no limit
 	RateBurst int     `json:"rate_burst"` // commands
 	SilenceS  int     `json:"silence_s"`  // a silent peer is ended after this

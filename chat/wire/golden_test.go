@@ -43,7 +43,7 @@ func frameCases() []frameCase {
 	return []frameCase{
 		{"welcome", Welcome{
 			Node: "node-1", User: user, Protocol: 1, HeartbeatS: 20, ServerTime: at,
-			Limits: Limits{Frame: MaxFrame, Text: MaxText, Depth: MaxDepth, ID: MaxID, Joins: MaxJoins, Page: MaxPage,
+			Limits: Limits{Frame: MaxFrame, Text: MaxText, Depth: MaxDepth, ID: MaxID, Joins: MaxJoins, Page: MaxPage, Presence: MaxPresence,
 				RatePerS: 20, RateBurst: 40, SilenceS: 45},
 		}},
 		{"welcome to a guest of a degraded node", Welcome{

@@ -168,8 +168,20 @@ func TestPageCountsUnread(t *testing.T) {
 func TestPageSignsInAndOut(t *testing.T) {
 	_, people := pages(t, "ada")
 	ada := people[0]
-	ada.Click(".rail .me")
-	ada.Click(".menu-item:last-child")
+	signOut := func() {
+		ada.Click(".rail .me")
+		ada.Click(".menu-item:last-child")
+	}
+	// Who is still signed in is told so.
+	browser.Eval[any](ada, `void (window.fetch = ((fetch) => (url, o) => o?.method === "DELETE" ? Promise.reject(new TypeError("no network")) : fetch(url, o))(window.fetch))`)
+	ada.Post("before")
+	ada.WaitFor("before")
+	signOut()
+	ada.Until("the failure is told", `document.querySelector(".toast")?.innerText.includes("still signed in")`)
+	ada.Open("/r/general")
+	ada.WaitFor("before")
+
+	signOut()
 	ada.Until("the door", `!!document.querySelector(".door")`)
 	ada.SignIn("ada")
 	ada.Open("/r/general")

@@ -322,9 +322,14 @@ function signedOut() {
 }
 
 async function signOut() {
-  page.store.outbox.clear();
-  page.composer.forgetDrafts();
-  await api.signOut().catch(() => {});
+  const { store, composer } = page; // the server may end the socket, and so the page, before it answers
+  try {
+    await api.signOut();
+  } catch (err) {
+    if (err.code !== "unauthenticated") return say(s.signOutFailed);
+  }
+  store.outbox.clear();
+  composer.forgetDrafts();
   history.replaceState(null, "", "/");
   door("");
 }

@@ -12,7 +12,6 @@ import { Room } from "./room.js";
 import { millis } from "./format.js";
 
 const PAGE = 60;
-const PRESENCE_MOST = 200;
 const LOG_TYPES = new Set(["message", "edited", "deleted", "reacted", "pinned", "member", "room"]);
 
 export class Store {
@@ -24,7 +23,7 @@ export class Store {
   #listeners = new Map();
   #catching = new Map(); // room id → head that has to be reached
   #refreshing = null;
-  #presence = true; // until the server refuses it
+  #presence = true; // until the server says that it has none
 
   constructor(me) {
     this.me = me;
@@ -265,9 +264,9 @@ export class Store {
 
   askPresence() {
     if (!this.#presence || this.socket?.state !== "open") return;
-    const rooms = this.sorted().filter((r) => r.direct || r === this.open).map((r) => r.id).slice(0, PRESENCE_MOST);
+    const rooms = this.sorted().filter((r) => r.direct || r === this.open).map((r) => r.id).slice(0, this.welcome.limits.presence);
     this.socket.request({ type: "presence", rooms }).catch((err) => {
-      if (!["disconnected", "timeout", "rate_limited"].includes(err.code)) this.#presence = false;
+      if (err.code === "unsupported") this.#presence = false;
     });
   }
 
@@ -278,13 +277,13 @@ export class Store {
     room.loading = where.before ? "older" : where.after ? "newer" : "all";
     w.record();
     try {
-      const { items } = await api.messages(room.id, { ...where, limit: PAGE });
+      const { items, next } = await api.messages(room.id, { ...where, limit: PAGE });
       const fresh = !where.before && !where.after;
       if (fresh) w.items = [];
       for (const m of items) room.names.set(m.actor.id, m.actor.name);
-      if (where.before || (fresh && !where.around)) w.atOldest = items.length < PAGE;
+      if (where.before || (fresh && !where.around)) w.atOldest = !next;
       else if (where.around) w.atOldest = false;
-      if (where.after) w.atNewest = items.length < PAGE;
+      if (where.after) w.atNewest = !next;
       else if (fresh) w.atNewest = !where.around;
       w.loaded = true;
       w.settle(items);

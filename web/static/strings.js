@@ -166,6 +166,7 @@ export const s = {
   system: "System",
   signOut: "Sign out",
   signOutAsk: "Sign out?",
+  signOutFailed: "Signing out did not work: you are still signed in. Try again.",
   signOutUnsent: (n) => `${n} ${plural(n, "message has", "messages have")} not been sent yet and will be lost.`,
   signOutGuest: "You are a guest: there is no way back to this name and its rooms.",
   account: "Account",
