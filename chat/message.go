@@ -113,6 +113,19 @@ type Message struct {
 	Reactions []wire.Reaction
 }
 
+// Size is what the message counts for in [MaxRead]: the bytes of its text and
+// of its reactions.
+func (m Message) Size() int {
+	n := len(m.Text)
+	for _, r := range m.Reactions {
+		n += len(r.Emoji)
+		for _, user := range r.Users {
+			n += len(user)
+		}
+	}
+	return n
+}
+
 // Wire gives the message as it travels.
 func (m Message) Wire(room RoomID) wire.Message {
 	out := wire.Message{

@@ -262,8 +262,12 @@ func (m *model) end(t *rapid.T) {
 			t.Errorf("reader %d heard %s, and the log goes to %d", i, strings.Join(r.past, ", "), head)
 		}
 	}
-	_, log, err := m.store.Memory.Since(m.ctx, m.room.ID, 0, 1<<20)
-	m.must(t, err)
+	var log []chat.Event
+	for chat.Seq(len(log)) < head {
+		_, page, err := m.store.Memory.Since(m.ctx, m.room.ID, chat.Seq(len(log)), 1<<20)
+		m.must(t, err)
+		log = append(log, page...)
+	}
 	for i, r := range m.readers {
 		for seq, id := range r.seen {
 			if log[seq-1].ClientID != id {

@@ -2,6 +2,11 @@ package chat
 
 import "context"
 
+// MaxRead is how many bytes one read of a log gives at most, of what its items
+// hold (len(Event.Body), [Message.Size]): a reader costs so much memory however
+// long the texts are. JSON may make six bytes of one.
+const MaxRead = 128 << 10
+
 // Store keeps rooms and their logs. Every method is one transaction or one
 // statement, safe to call from any goroutine, and bounded in time by the store
 // itself. An error is an *Error that a client may see, or internal. The suite in
@@ -26,8 +31,10 @@ type Store interface {
 	// unknown has the Err ErrUnknownOutcome.
 	Append(ctx context.Context, room RoomID, drafts []Draft) ([]Result, error)
 
-	// Since reads at most limit events with a seq above after, in order, and
-	// the room's head at that time. A room that is not there is ErrNotFound.
+	// Since reads events with a seq above after, in order, and the room's head at
+	// that time: at most limit of them and MaxRead bytes, but one at least. So
+	// fewer than limit do not mean that they reach the head, and none does. A room
+	// that is not there is ErrNotFound.
 	Since(ctx context.Context, room RoomID, after Seq, limit int) (Head, []Event, error)
 	// Heads reads where the logs stand; a room that is not there is left out.
 	Heads(ctx context.Context, rooms []RoomID) (map[RoomID]Head, error)
@@ -47,7 +54,9 @@ type Store interface {
 	// Members lists a room's members by user id above the cursor.
 	Members(ctx context.Context, room RoomID, after UserID, limit int) ([]Member, error)
 	// Messages reads one page, ascending by seq; more says that the page does not
-	// end the log in the direction asked for.
+	// end the log in the direction asked for. A page has at most MaxRead bytes, but
+	// one message at least: those that are nearest to where it was asked for. Around
+	// gives half of the bytes to either side.
 	Messages(ctx context.Context, room RoomID, r Range) (page []Message, more bool, err error)
 	// MarkRead moves the user's marker up to seq (at most the head, never back)
 	// and gives where it is now. Not a member: ErrNotFound.

@@ -5,11 +5,8 @@ import (
 	"errors"
 )
 
-const (
-	catchUp    = 200       // events that a session reads on at a time
-	catchLeast = 8         // and how few, where they are large
-	catchBytes = 128 << 10 // bytes of them in one go, but for one larger event
-)
+// catchUp is how many events a session reads on at a time, of MaxRead bytes.
+const catchUp = 200
 
 // subscription is one session's place in one topic.
 type subscription struct {
@@ -21,9 +18,6 @@ type subscription struct {
 	state    subState
 	admitted Seq // where the log stood when the user was found to be a member
 	out      Seq // the last event that put the user out before the start
-
-	// Owned by the session's writer.
-	page int // events to read from the store next
 }
 
 type subState uint8
@@ -80,22 +74,14 @@ func (sub *subscription) next(ctx context.Context) (frames [][]byte, more bool, 
 	if ok {
 		return sub.session.encode(frames), more, nil
 	}
-	if sub.page == 0 {
-		sub.page = catchUp
-	}
-	head, events, err := t.hub.since(ctx, t.room, cursor, sub.page)
+	head, events, err := t.hub.since(ctx, t.room, cursor, catchUp)
 	if err != nil {
 		return nil, true, err
 	}
 	user := sub.session.User().ID
-	size, last := 0, Seq(0)
-	for i, e := range events {
+	last := Seq(0)
+	for _, e := range events {
 		frame := encodeEvent(e)
-		if size += len(frame); size > catchBytes && i > 0 {
-			// Large events: read fewer next time, or most of each read is wasted.
-			sub.page = max(catchLeast, i)
-			break
-		}
 		frames = append(frames, frame)
 		last = e.Seq
 		if who, _, out := memberChange(frame); out && who == user && e.Seq > admitted {
@@ -129,7 +115,7 @@ func (sub *subscription) recent() (frames [][]byte, more bool, cursor, admitted 
 	if sub.state != subBehind {
 		return nil, false, 0, 0, true
 	}
-	frames, last, ok := t.recent.after(sub.cursor, catchUp, catchBytes)
+	frames, last, ok := t.recent.after(sub.cursor, catchUp, MaxRead)
 	if !ok && sub.cursor < t.head.Seq {
 		return nil, true, sub.cursor, sub.admitted, false
 	}

@@ -84,9 +84,9 @@ func describe(id string) string {
 	case "postMessage":
 		return "The same as the post frame of a socket. 201 when it was stored, 200 with the old seq when the client_id was sent before, 409 when it was sent before with another text. 503 unknown_outcome: send the same client_id again."
 	case "listMessages":
-		return "Messages as they are now, after edits and deletions; the newest page when no place is given. next goes on upwards after `after`, else downwards."
+		return "Messages as they are now, after edits and deletions; the newest page when no place is given. next goes on upwards after `after`, else downwards. Long texts make a page shorter than limit: go by next."
 	case "listEvents":
-		return "What a resume on a socket would replay: every change of the room, with no hole."
+		return "What a resume on a socket would replay: every change of the room, with no hole. Long texts make a page shorter than limit: go by next."
 	case "markRead":
 		return "Never moves back. The caller's other devices are told."
 	}

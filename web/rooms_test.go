@@ -3,8 +3,11 @@ package web_test
 import (
 	"fmt"
 	"net/url"
+	"strings"
 	"testing"
 	"time"
+
+	"hubbub/chat"
 )
 
 type room struct {
@@ -279,5 +282,36 @@ func TestHead(t *testing.T) {
 	s.do("", "HEAD /v1/me", nil).want(401)
 	if r := s.do("", "HEAD /static/app.js", nil).want(200); r.Body != "" || r.Header.Get("Content-Length") != "10" {
 		t.Errorf("HEAD of a file: %q %v", r.Body, r.Header)
+	}
+}
+
+func TestLongTextsMakeShortPages(t *testing.T) {
+	s := newSite(t)
+	ann := s.signUp("ann")
+	s.room(ann.Token, "public", "tea")
+	const messages = 20
+	for i := range messages {
+		s.do(ann.Token, "POST /v1/rooms/tea/messages", object{"client_id": fmt.Sprint(i), "text": strings.Repeat("x", 16_000)}).want(201)
+	}
+	for list, total := range map[string]int{"messages": messages, "messages?after=0": messages, "events": messages + 2} {
+		seen, pages := map[uint64]bool{}, 0
+		for path := list; ; pages++ {
+			res := s.do(ann.Token, "GET /v1/rooms/tea/"+path, nil).want(200)
+			if n := len(res.Body); n > chat.MaxRead+10_000 {
+				t.Errorf("a page of %s has %d bytes", list, n)
+			}
+			p := as[pageOf[struct{ Seq uint64 }]](res)
+			for _, m := range p.Items {
+				seen[m.Seq] = true
+			}
+			if p.Next == nil {
+				break
+			}
+			path, _, _ = strings.Cut(list, "?")
+			path += "?cursor=" + *p.Next
+		}
+		if len(seen) != total || pages != 2 {
+			t.Errorf("%s gave %d of %d after page %d", list, len(seen), total, pages)
+		}
 	}
 }

@@ -72,20 +72,24 @@ func (s *Store) Since(ctx context.Context, room chat.RoomID, after chat.Seq, lim
 	if after >= head.Seq {
 		return head, nil, nil
 	}
-	var events []chat.Event
-	err = s.read(ctx, "since", func(rows *sql.Rows) error {
-		r := row{Event: chat.Event{Room: room, Epoch: head.Epoch}}
-		if err := r.scan(rows); err != nil {
-			return err
+	p := page[chat.Event]{limit: limit, room: chat.MaxRead}
+	err = p.fill(func(n int) error {
+		if last := len(p.items); last > 0 {
+			after = p.items[last-1].Seq
 		}
-		events = append(events, r.Event)
-		return nil
-	}, "SELECT "+rowColumns+" FROM events WHERE room_id=? AND seq>? AND seq<=? ORDER BY seq LIMIT ?",
-		room, after, head.Seq, limit)
+		return s.read(ctx, "since", func(rows *sql.Rows) error {
+			r := row{Event: chat.Event{Room: room, Epoch: head.Epoch}}
+			if err := r.scan(rows); err != nil {
+				return err
+			}
+			return p.add(r.Event, len(r.Body))
+		}, "SELECT "+rowColumns+" FROM events WHERE room_id=? AND seq>? AND seq<=? ORDER BY seq LIMIT ?",
+			room, after, head.Seq, n)
+	})
 	if err != nil {
 		return chat.Head{}, nil, err
 	}
-	return head, events, nil
+	return head, p.items, nil
 }
 
 // Heads implements [chat.Store].

@@ -171,7 +171,7 @@ type queryer interface {
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
 }
 
-// each hands each row of a query to scan, until scan fails.
+// each hands each row of a query to scan, until scan fails or has errEnough.
 func each(ctx context.Context, q queryer, scan func(*sql.Rows) error, query string, args ...any) error {
 	rows, err := q.QueryContext(ctx, query, args...)
 	if err != nil {
@@ -179,7 +179,9 @@ func each(ctx context.Context, q queryer, scan func(*sql.Rows) error, query stri
 	}
 	defer rows.Close()
 	for rows.Next() {
-		if err := scan(rows); err != nil {
+		if err := scan(rows); err == errEnough {
+			return nil
+		} else if err != nil {
 			return err
 		}
 	}

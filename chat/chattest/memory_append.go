@@ -2,6 +2,7 @@ package chattest
 
 import (
 	"context"
+	"iter"
 	"slices"
 
 	"hubbub/chat"
@@ -165,7 +166,8 @@ func (m *Memory) Messages(ctx context.Context, id chat.RoomID, q chat.Range) ([]
 			all = append(all, msg)
 		}
 	}
-	from, to := window(all, q)
+	from, at, to := window(all, q)
+	from, to = at-fit(slices.Backward(all[from:at]), q), at+fit(slices.All(all[at:to]), q)
 	switch {
 	case q.Around != 0:
 		return all[from:to], from > 0 || to < len(all), nil
@@ -175,8 +177,24 @@ func (m *Memory) Messages(ctx context.Context, id chat.RoomID, q chat.Range) ([]
 	return all[from:to], from > 0, nil
 }
 
-// window is the part of all that the range asks for.
-func window(all []chat.Message, q chat.Range) (from, to int) {
+// fit counts the messages that a page has room for on one side.
+func fit(side iter.Seq2[int, chat.Message], q chat.Range) (n int) {
+	room := chat.MaxRead
+	if q.Around != 0 {
+		room /= 2
+	}
+	for _, m := range side {
+		room -= m.Size()
+		if n > 0 && room < 0 {
+			break
+		}
+		n++
+	}
+	return n
+}
+
+// window is the part of all that the range asks for, and at what place in it.
+func window(all []chat.Message, q chat.Range) (from, at, to int) {
 	// upTo counts the messages up to and including a seq.
 	upTo := func(seq chat.Seq) int {
 		n := 0
@@ -188,14 +206,14 @@ func window(all []chat.Message, q chat.Range) (from, to int) {
 	switch {
 	case q.Before != 0:
 		to = upTo(q.Before - 1)
-		return max(0, to-q.Limit), to
+		return max(0, to-q.Limit), to, to
 	case q.After != 0:
 		from = upTo(q.After)
-		return from, min(len(all), from+q.Limit)
+		return from, from, min(len(all), from+q.Limit)
 	case q.Around != 0:
-		at := upTo(q.Around)
+		at = upTo(q.Around)
 		newer := q.Limit / 2
-		return max(0, at-(q.Limit-newer)), min(len(all), at+newer)
+		return max(0, at-(q.Limit-newer)), at, min(len(all), at+newer)
 	}
-	return max(0, len(all)-q.Limit), len(all)
+	return max(0, len(all)-q.Limit), len(all), len(all)
 }

@@ -147,10 +147,16 @@ func (m *Memory) Since(ctx context.Context, id chat.RoomID, after chat.Seq, limi
 		return chat.Head{}, nil, chat.NoRoom()
 	}
 	var events []chat.Event
+	size := 0
 	for _, e := range r.log {
-		if e.Seq > after && len(events) < limit {
-			events = append(events, e.Event)
+		if e.Seq <= after {
+			continue
 		}
+		size += len(e.Body)
+		if len(events) == limit || len(events) > 0 && size > chat.MaxRead {
+			break
+		}
+		events = append(events, e.Event)
 	}
 	return r.head(), events, nil
 }

@@ -40,6 +40,7 @@ func Suite(t *testing.T, open func(t *testing.T) Stores) {
 		{"reactions", world.reactions},
 		{"pins", world.pins},
 		{"pages", world.pages},
+		{"bytes of a read", world.bytesOfRead},
 		{"reading", world.reading},
 		{"text", world.text},
 		{"users", world.accounts},
@@ -203,7 +204,11 @@ func (w world) refused(want error, room chat.RoomID, d chat.Draft) {
 // log reads a room's whole log and checks that it has no hole.
 func (w world) log(room chat.RoomID) []chat.Event {
 	w.Helper()
-	head, events, err := w.s.Since(w.Context(), room, 0, 1<<20)
+	var events []chat.Event
+	head, page, err := w.s.Since(w.Context(), room, 0, 1<<20)
+	for ; err == nil && len(page) > 0; head, page, err = w.s.Since(w.Context(), room, chat.Seq(len(events)), 1<<20) {
+		events = append(events, page...)
+	}
 	w.ok(err)
 	for i, e := range events {
 		if e.Seq != chat.Seq(i+1) || e.Room != room || e.Epoch != head.Epoch {

@@ -190,6 +190,83 @@ func (w world) pages() {
 	}
 }
 
+// bytesOfRead holds that long texts make pages short, and that nothing is left
+// out between one page and the next.
+func (w world) bytesOfRead() {
+	ada := w.user("Ada")
+	room := w.room(chat.Private, ada)
+	const first, last, limit = 3, 3 + 119, 100 // seqs
+	var drafts []chat.Draft
+	for i := range last - first + 1 {
+		size := 10
+		switch {
+		case i == 110:
+			size = chat.MaxRead + 10
+		case i >= 100:
+			size = wire.MaxText
+		}
+		drafts = append(drafts, post(ada, strings.Repeat("x", size)))
+	}
+	w.do(room, drafts...)
+	page := func(w world, r chat.Range) (from, to chat.Seq, more bool) {
+		w.Helper()
+		r.Limit = limit
+		page, more, err := w.s.Messages(w.Context(), room, r)
+		w.ok(err)
+		for i, m := range page {
+			equal(w, "seq", m.Seq, page[0].Seq+chat.Seq(i))
+		}
+		if len(page) == 0 {
+			w.Fatal("no message")
+		}
+		return page[0].Seq, page[len(page)-1].Seq, more
+	}
+	// The longest text is 16 000 bytes: eight have room, and four in a half.
+	w.run("upwards", func(w world) {
+		var got []string
+		for after, more := chat.Seq(1), true; more; {
+			var from, to chat.Seq
+			from, to, more = page(w, chat.Range{After: after})
+			got = append(got, fmt.Sprint(from, "-", to))
+			after = to
+		}
+		equal(w, "pages", strings.Join(got, " "), "3-102 103-110 111-112 113-113 114-121 122-122")
+	})
+	w.run("downwards", func(w world) {
+		var got []string
+		for r, more := (chat.Range{}), true; more; {
+			r.Before, r.After, more = page(w, r)
+			got = append(got, fmt.Sprint(r.Before, "-", r.After))
+			r.After = 0
+		}
+		equal(w, "pages", strings.Join(got, " "), "115-122 114-114 113-113 105-112 5-104 3-4")
+	})
+	for around, want := range map[chat.Seq]string{50: "3-100", 107: "104-111", 112: "109-113", 113: "113-117", 122: "119-122"} {
+		w.run(fmt.Sprint("around ", around), func(w world) {
+			from, to, more := page(w, chat.Range{Around: around})
+			equal(w, "page", fmt.Sprint(from, "-", to), want)
+			equal(w, "more", more, true)
+		})
+	}
+	w.run("events", func(w world) {
+		var got []string
+		for after := chat.Seq(0); after < last; {
+			head, events, err := w.s.Since(w.Context(), room, after, limit)
+			w.ok(err)
+			equal(w, "head", head.Seq, last)
+			for i, e := range events {
+				equal(w, "seq", e.Seq, after+1+chat.Seq(i))
+			}
+			if len(events) == 0 {
+				w.Fatal("no event")
+			}
+			after += chat.Seq(len(events))
+			got = append(got, fmt.Sprint(after))
+		}
+		equal(w, "pages end at", strings.Join(got, " "), "100 110 112 113 121 122")
+	})
+}
+
 func (w world) text() {
 	texts := map[string]string{
 		"emoji":           "👩🏽‍🚀 🇺🇦 é e\u0301 \U0010FFFF",

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -99,7 +100,7 @@ func (m *model) draft() chat.Draft {
 	topic := fmt.Sprint("topic ", m.rand.IntN(100))
 	switch m.rand.IntN(12) {
 	case 0, 1, 2:
-		return post(by, fmt.Sprint("text ", m.rand.IntN(1000)))
+		return post(by, strings.Repeat(fmt.Sprint("text ", m.rand.IntN(1000)), pick(m, 1, 1, 2500)))
 	case 3:
 		return reply(by, seq, "an answer")
 	case 4, 5:
