@@ -175,9 +175,12 @@ func sendThrice(a *attack) {
 // noMoreFiles opens sockets on one node until it takes no more, and then some.
 func noMoreFiles(a *attack) {
 	n := a.nodes[0]
-	acct := a.guest(n, "somebody")
+	const tries, each = 1200, 40 // sockets, and those of one user, who may have 50
+	var accts []account
+	for i := range tries / each {
+		accts = append(accts, a.guest(n, fmt.Sprint("guest ", i)))
+	}
 	p := a.people(30)
-	const tries = 1200
 	var mu sync.Mutex
 	var open []*websocket.Conn
 	defer func() {
@@ -187,7 +190,7 @@ func noMoreFiles(a *attack) {
 	}()
 	transport := &http.Transport{}
 	defer transport.CloseIdleConnections()
-	dial := func() (*websocket.Conn, *http.Response, error) {
+	dial := func(acct account) (*websocket.Conn, *http.Response, error) {
 		ctx, cancel := context.WithTimeout(a.t.Context(), dialTime)
 		defer cancel()
 		return websocket.Dial(ctx, "ws://"+n.Addr()+"/v1/socket", &websocket.DialOptions{
@@ -195,16 +198,16 @@ func noMoreFiles(a *attack) {
 			HTTPHeader: http.Header{"Authorization": {"Bearer " + acct.token}},
 		})
 	}
-	work := make(chan struct{}, tries)
-	for range tries {
-		work <- struct{}{}
+	work := make(chan account, tries)
+	for i := range tries {
+		work <- accts[i/each]
 	}
 	close(work)
 	var wg sync.WaitGroup
 	for range 8 {
 		wg.Go(func() {
-			for range work {
-				ws, resp, err := dial()
+			for acct := range work {
+				ws, resp, err := dial(acct)
 				mu.Lock()
 				switch {
 				case err == nil:
@@ -235,7 +238,7 @@ func noMoreFiles(a *attack) {
 	}
 	open = nil
 	a.recovered(5*time.Second, "a socket can be opened again", func() bool {
-		ws, _, err := dial()
+		ws, _, err := dial(accts[0])
 		if err != nil {
 			return false
 		}
