@@ -53,4 +53,4 @@ fuzz: ## every fuzz target, FUZZTIME=10s each
 	done
 
 faults: ## every fault N=20 times at random instants (SEED=1 repeats those of seed 1, LONG=1 lasts longer), and a table
-	go test -count=1 -timeout=0 -run='^TestFaults$$' ./cmd/hubbub-bench -faults.n=$(N) -faults.seed=$(SEED) $(if $(LONG),-faults.long)
+	cd cmd/hubbub-bench && go test -count=1 -timeout=0 -run='^TestFaults$$' -faults.n=$(N) -faults.seed=$(SEED) $(if $(LONG),-faults.long)
