@@ -195,7 +195,8 @@ func (r *Rooms) Find(ctx context.Context, who UserID, ref string) (Room, error) 
 }
 
 // member resolves a room that the user is in, or was in a moment ago: whoever
-// calls it goes on to ask the store, which knows.
+// calls it goes on to ask the store, which knows. With errJoinFirst it tells
+// which public room it is.
 func (r *Rooms) member(ctx context.Context, who UserID, ref string) (RoomID, error) {
 	// Only of ids: a name may be another room's by now.
 	if room, ok := r.admitted.get(who, ref, r.now()); ok {
@@ -206,12 +207,27 @@ func (r *Rooms) member(ctx context.Context, who UserID, ref string) (RoomID, err
 		return "", err
 	}
 	if !room.IsMember() {
-		return "", errJoinFirst
+		return room.ID, errJoinFirst
 	}
 	if IsID(ref) {
 		r.admitted.put(who, ref, room.ID, r.now())
 	}
 	return room.ID, nil
+}
+
+// sendTo resolves the room of a send, for those too who are no members, or may
+// not even know of a private room any more: what they sent while they were has
+// its number for ever, and the store refuses the rest.
+func (r *Rooms) sendTo(ctx context.Context, who UserID, ref string) (RoomID, error) {
+	room, err := r.member(ctx, who, ref)
+	switch {
+	case errors.Is(err, errJoinFirst):
+		return room, nil
+	case errors.Is(err, ErrNotFound) && IsID(ref):
+		_, _, err = r.store.RoomHead(ctx, RoomID(ref))
+		return RoomID(ref), err
+	}
+	return room, err
 }
 
 var errJoinFirst = Refuse(ErrForbidden, "join the room first")

@@ -172,13 +172,13 @@ func (r *Rooms) Pin(ctx context.Context, who User, ref string, a Action) (Sent, 
 
 // send resolves the room and waits until the draft is committed. Whether the
 // actor may do it is decided by the store under the room's lock, where a kick
-// cannot slip in between; here only the room's existence for this user is
-// settled, so that nobody starts writers for rooms that are not there.
+// cannot slip in between; here only the room's existence is settled, so that
+// nobody starts writers for rooms that are not there.
 func (r *Rooms) send(ctx context.Context, who User, ref string, d Draft) (Sent, error) {
 	if !wire.ValidID(d.ClientID) {
 		return Sent{}, Invalid("client_id", fmt.Sprintf("must be 1 to %d printable ASCII characters", wire.MaxID))
 	}
-	room, err := r.member(ctx, who.ID, ref)
+	room, err := r.sendTo(ctx, who.ID, ref)
 	if err != nil {
 		return Sent{}, err
 	}
