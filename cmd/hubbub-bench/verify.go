@@ -27,7 +27,7 @@ const (
 )
 
 // limitsHint explains what most often is in the way.
-const limitsHint = "the server limits requests: use fewer --clients, or start it with --rate-address off --rate-user off --rate-session off for a large run"
+const limitsHint = "the server limits requests: use fewer --clients, or start it with --rate-address off --rate-user off --rate-session off --rate-signup off for a large run"
 
 // verify carries out a whole run. When ctx ends it stops sending and goes on to
 // the verdict. An error means that there is none: the check itself failed. The

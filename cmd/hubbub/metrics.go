@@ -81,6 +81,6 @@ func busMetrics(r *bus.Redis, counter, gauge metric) []prometheus.Collector {
 			return float64(s.BadSeal + s.BadVersion + s.BadMalformed + s.BadTooLarge + s.BadSeq + s.BadChannel)
 		}),
 		gauge("bus_queued", "Events that wait to be published.", func() float64 { return float64(r.Stats().Queued) }),
-		gauge("bus_lag_seconds", "From publishing to receiving, last event.", func() float64 { return r.Stats().Lag.Seconds() }),
+		gauge("bus_lag_seconds", "What the last canary took from this node to Redis and back.", func() float64 { return r.Stats().Lag.Seconds() }),
 	}
 }

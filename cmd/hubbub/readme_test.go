@@ -66,6 +66,16 @@ func TestReadmeNames(t *testing.T) {
 			t.Errorf("there is no test %s", m[1])
 		}
 	}
+	for line := range strings.Lines(text) {
+		if !strings.HasPrefix(line, "| G") {
+			continue
+		}
+		for _, row := range regexp.MustCompile(`"[^"]+"`).FindAllString(line, -1) {
+			if !strings.Contains(tests.String(), row) {
+				t.Errorf("TestFaults has no row %s", row)
+			}
+		}
+	}
 	places := regexp.MustCompile("`((?:bus|chat|cmd|internal|mw|web)/[a-z/._]*)`|[^!]\\[[^]]+\\]\\(([^#:)]+)\\)").FindAllStringSubmatch(text, -1)
 	if len(places) < 15 {
 		t.Errorf("README.md names only %d places", len(places))

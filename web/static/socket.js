@@ -177,12 +177,13 @@ export class Socket {
   async #ping(within = 15_000) {
     const ws = this.#ws;
     const start = (this.#pinged = Date.now());
+    const alone = this.#waiting.size === 0; // else the pong waits for what was sent before
     try {
       await this.request({ type: "ping" }, within);
       this.latency = Date.now() - start;
     } catch (err) {
       // Any frame since then proves that the socket is alive.
-      if (err.code === "timeout" && ws === this.#ws && this.#lastFrame < start) this.#lost(ws, 0, "");
+      if (err.code === "timeout" && alone && ws === this.#ws && this.#lastFrame < start) this.#lost(ws, 0, "");
     }
   }
 
