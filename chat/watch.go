@@ -127,6 +127,9 @@ func (p *Presence) tell(ctx context.Context) error {
 			return err
 		}
 	}
+	for u := range p.hub.online() {
+		online[u] = true // who came since this node last spoke is here all the same
+	}
 	views := make(map[RoomID]view, len(p.rosters))
 	for room, users := range p.rosters {
 		views[room] = viewOf(room, users, online)

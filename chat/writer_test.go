@@ -120,7 +120,7 @@ func TestPutOutWhileJoining(t *testing.T) {
 		a := n.connect(alice)
 		join(a, room, nil)
 		w.breakBus(func(bus.Event) []bus.Event { return nil })
-		say("4") // the node does not hear of it, so that bob's cursor makes it ask the store
+		say("4")        // the node does not hear of it, so that bob's cursor makes it ask the store
 		synctest.Wait() // publishing comes after the answer
 		w.breakBus(nil)
 		store := afterRoom{w.store, func() {
