@@ -88,7 +88,7 @@ func (a *Accounts) SignUp(ctx context.Context, name, password, displayName, addr
 	if strings.TrimSpace(displayName) == "" {
 		displayName = name
 	}
-	if displayName, err = CleanDisplayName(displayName); err != nil {
+	if displayName, err = markName(displayName, false); err != nil {
 		return Identity{}, "", err
 	}
 	if err := a.passwords.check("password", password, name); err != nil {
@@ -120,7 +120,7 @@ func (a *Accounts) Guest(ctx context.Context, displayName, client string) (Ident
 	if !a.o.Guests {
 		return Identity{}, "", Refuse(ErrForbidden, "guests are not let in here")
 	}
-	displayName, err := CleanDisplayName(displayName)
+	displayName, err := markName(displayName, true)
 	if err != nil {
 		return Identity{}, "", err
 	}
@@ -185,7 +185,7 @@ func (a *Accounts) mayTry(key string) error {
 // SetDisplayName changes how others see the caller from now on; what was said
 // before keeps the old name.
 func (a *Accounts) SetDisplayName(ctx context.Context, who Identity, name string) (User, error) {
-	name, err := CleanDisplayName(name)
+	name, err := markName(name, who.User.Guest)
 	if err != nil {
 		return User{}, err
 	}

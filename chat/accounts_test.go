@@ -104,6 +104,14 @@ func TestGuest(t *testing.T) {
 	if err != nil || !who.User.Guest || who.User.Name != "" || token == "" {
 		t.Fatalf("%+v, %v", who, err)
 	}
+	if who.User.DisplayName != "Passer-by (guest)" {
+		t.Errorf("the guest is called %q", who.User.DisplayName)
+	}
+	if u, err := a.SetDisplayName(t.Context(), who, "Ada"); err != nil || u.DisplayName != "Ada (guest)" {
+		t.Errorf("a renamed guest is called %q, %v", u.DisplayName, err)
+	}
+	_, _, err = a.SignUp(t.Context(), "mallory", secret, "Ada (Guest)", "", "")
+	wantInvalid(t, err, "display_name")
 	_, _, err = a.Guest(t.Context(), " ", "")
 	wantInvalid(t, err, "display_name")
 	wantCode(t, a.SetPassword(t.Context(), who, "", secret), chat.ErrForbidden)

@@ -117,6 +117,25 @@ func CleanDisplayName(s string) (string, error) {
 	return cleanLine("display_name", s, 1, wire.MaxDisplayName, false)
 }
 
+// GuestMark ends the display name of every guest and of nobody else, wherever the
+// name is shown: whoever comes in without an account cannot pass for somebody who
+// has one.
+const GuestMark = " (guest)"
+
+// markName checks a display name and marks it, if it is a guest's.
+func markName(s string, guest bool) (string, error) {
+	name, err := CleanDisplayName(strings.TrimSuffix(s, GuestMark))
+	switch {
+	case err != nil:
+		return "", err
+	case guest:
+		return name + GuestMark, nil
+	case strings.HasSuffix(strings.ToLower(s), strings.TrimSpace(GuestMark)):
+		return "", Invalid("display_name", "is marked as a guest's")
+	}
+	return name, nil
+}
+
 // CleanRoomName checks a room's name for its kind. A public name is a reference
 // in URLs: [a-z0-9][a-z0-9_-]{0,63}. A private one is any line of 1 to
 // [wire.MaxName] characters, trimmed, in NFC. A direct room has none.

@@ -32,7 +32,7 @@ func TestSignUpAndIn(t *testing.T) {
 				ExpiresAt time.Time `json:"expires_at"`
 			}](r)
 			guest := strings.HasSuffix(call.call, "guests")
-			if u := got.User; u.ID == "" || (u.Name == "ann") == guest || u.DisplayName != "Ann Lee" || u.Guest != guest {
+			if u := got.User; u.ID == "" || (u.Name == "ann") == guest || u.DisplayName != "Ann Lee"+map[bool]string{true: chat.GuestMark}[guest] || u.Guest != guest {
 				t.Errorf("user %+v", u)
 			}
 			if d := time.Until(got.ExpiresAt); d < 29*24*time.Hour || d > 31*24*time.Hour {
