@@ -104,11 +104,10 @@ type listener struct {
 	ws   *websocket.Conn
 	done chan struct{} // closed when the socket has ended
 
-	mu    sync.Mutex
-	last  uint64          // seq
-	odd   []uint64        // what did not follow the one before
-	took  []time.Duration // of the messages since the last lap, from their making on
-	epoch string
+	mu   sync.Mutex
+	last uint64          // seq
+	odd  []uint64        // what did not follow the one before
+	took []time.Duration // of the messages since the last lap, from their making on
 }
 
 // listen opens a socket that reads a room from seq since on; it is closed with
