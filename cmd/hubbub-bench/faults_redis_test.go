@@ -3,17 +3,21 @@ package main
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 )
 
+// readyAge is how old an answer of /readyz may be.
+//
 // noticedWithin is when a node says that it is degraded: the watchdog's 3 s,
-// and a little for asking. liveWithin is when it is live again by itself: the
+// that age, and a little for asking. liveWithin is when it is live again by itself: the
 // longest wait between two tries to subscribe, and the first canary.
 const (
-	noticedWithin = 3*time.Second + 500*time.Millisecond
+	readyAge      = time.Second
+	noticedWithin = 3*time.Second + readyAge + 500*time.Millisecond
 	liveWithin    = 6 * time.Second
 )
 
@@ -98,11 +102,12 @@ func away(name string, off, on func(*attack), short, long time.Duration) fault {
 			}
 			on(a)
 			a.recovered(liveWithin, "all nodes are live", func() bool { return a.metric("hubbub_bus_live") == float64(len(a.nodes)) })
-			for _, n := range a.nodes {
-				if status, failing := n.ready(); status != 200 || len(failing) > 0 {
-					a.errorf("%s after the fault: %d, failing %v", n.name, status, failing)
-				}
-			}
+			a.until(readyAge+time.Second, "all nodes say that they are well", func() bool {
+				return !slices.ContainsFunc(a.nodes, func(n *fleetNode) bool {
+					status, failing := n.ready()
+					return status != 200 || len(failing) > 0
+				})
+			})
 			// Never "offline" for somebody of whom it is only not known yet.
 			w.seesNext(liveWithin, "known", here, there)
 			a.note["reopened"] = a.metric("hubbub_bus_reopened_total") - reopened
