@@ -112,3 +112,33 @@ func benchSenders(b *testing.B, rooms *chat.Rooms, who chat.User, ids []string) 
 	b.ReportMetric(float64(all.ValueAtQuantile(50))/1000, "p50-ms")
 	b.ReportMetric(float64(all.ValueAtQuantile(99))/1000, "p99-ms")
 }
+
+// BenchmarkDelivery is the time from a send on one node to its arrival at a
+// reader on another one, at 200 messages per second, over real servers.
+func BenchmarkDelivery(b *testing.B) {
+	settings := append([]string{
+		"--sql=" + testenv.SharedMariaDB(b).NewDatabase(b), "--redis=" + testenv.SharedRedis(b).URL()}, unlimited...)
+	near := startNode(b, append(settings, "--node=near")...)
+	far := startNode(b, append(settings, "--node=far")...)
+	alice, bob := signUp(b, near.Addr(), "alice"), signUp(b, far.Addr(), "bob")
+	room := alice.newRoom(b, near.Addr(), "public")
+	bob.enter(b, far.Addr(), room)
+	from, to := alice.connect(b, near.Addr()), bob.connect(b, far.Addr())
+	to.join(room)
+
+	times := hdr.New(1, int64(time.Minute/time.Microsecond), 3)
+	tick := time.NewTicker(time.Second / 200)
+	defer tick.Stop()
+	for i := range b.N {
+		<-tick.C
+		id := fmt.Sprint("d", i)
+		start := time.Now()
+		from.post(room, id, "hello")
+		to.message(id)
+		if err := times.RecordValue(time.Since(start).Microseconds()); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(times.ValueAtQuantile(50))/1000, "p50-ms")
+	b.ReportMetric(float64(times.ValueAtQuantile(99))/1000, "p99-ms")
+}

@@ -49,7 +49,7 @@ var unlimited = []string{"--rate-session=off", "--rate-user=off", "--rate-addres
 
 // startNode runs a node inside the test, with the settings of the command line;
 // it listens on a free port and stops at the test's end, without an error.
-func startNode(t *testing.T, args ...string) *node {
+func startNode(t testing.TB, args ...string) *node {
 	t.Helper()
 	args = append([]string{"--listen=127.0.0.1:0", "--admin=off", "--log-format=text", "--drain=2s"}, args...)
 	cfg := mustParse(t, args, nil)

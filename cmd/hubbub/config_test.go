@@ -16,14 +16,14 @@ import (
 	"hubbub/mw"
 )
 
-func parse(t *testing.T, args, environ []string) (Config, string, error) {
+func parse(t testing.TB, args, environ []string) (Config, string, error) {
 	t.Helper()
 	var out bytes.Buffer
 	c, err := ParseConfig(args, environ, &out)
 	return c, out.String(), err
 }
 
-func mustParse(t *testing.T, args, environ []string) Config {
+func mustParse(t testing.TB, args, environ []string) Config {
 	t.Helper()
 	c, out, err := parse(t, args, environ)
 	if err != nil || out != "" {
