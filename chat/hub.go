@@ -2,7 +2,6 @@ package chat
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -161,7 +160,7 @@ func (h *Hub) Deliver(e bus.Event) {
 }
 
 // contain keeps a panic in one topic from ending the node: the sessions that
-// read it are ended and come back to a topic that starts anew.
+// read it are ended and come back; the topic reads what it missed.
 func (h *Hub) contain(kind string, room RoomID) {
 	p := recover()
 	if p == nil {
@@ -352,27 +351,4 @@ func (h *Hub) Stats() HubStats {
 // together do not ask together.
 func jitter(d time.Duration) time.Duration {
 	return d*4/5 + rand.N(d*2/5)
-}
-
-// order is what one node tells all others about a user.
-type order struct {
-	// Ended are sessions that stand no longer; nil means all of the user's.
-	Ended []SessionID `json:"ended"`
-}
-
-// EndSessions tells every node that sessions have ended, so that their sockets
-// close with 4401 at once; a node that misses it finds out by itself.
-func (r *Rooms) EndSessions(user UserID, ids []SessionID) {
-	if len(ids) == 0 {
-		return
-	}
-	b, err := json.Marshal(order{Ended: ids})
-	if err == nil {
-		err = r.pub.Publish(bus.Event{
-			Topic: userTopic(user), Kind: bus.Control, Node: r.node, At: r.now().UnixMicro(), Frames: [][]byte{b},
-		})
-	}
-	if err != nil {
-		r.log.Error("publish the end of sessions", "user", user, "error", err)
-	}
 }

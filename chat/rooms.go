@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"log/slog"
 	"time"
-	"unicode/utf8"
 
 	"hubbub/bus"
 	"hubbub/chat/wire"
@@ -281,20 +280,9 @@ func body(v any) []byte {
 }
 
 func checkMessage(kind, text string) error {
-	switch kind {
-	case wire.KindText, wire.KindMarkdown:
-	case "image", "file":
-		return Refuse(ErrUnsupported, "this server takes no uploads")
-	default:
-		return Invalid("kind", fmt.Sprintf("must be %q or %q", wire.KindText, wire.KindMarkdown))
+	err := wire.CheckMessage(kind, text)
+	if d, ok := errors.AsType[*wire.DecodeError](err); ok {
+		return &Error{Code: d.Code, Field: d.Field, Text: d.Detail}
 	}
-	switch n := utf8.RuneCountInString(text); {
-	case n == 0:
-		return Invalid("text", "is empty")
-	case n > wire.MaxText:
-		return Invalid("text", fmt.Sprintf("has %d characters, at most %d are allowed", n, wire.MaxText))
-	case !utf8.ValidString(text):
-		return Invalid("text", "is not valid UTF-8")
-	}
-	return nil
+	return err
 }

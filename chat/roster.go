@@ -89,6 +89,29 @@ func (h *Hub) online() map[UserID]bool {
 	return out
 }
 
+// order is what one node tells all others about a user.
+type order struct {
+	// Ended are sign-ins that stand no longer.
+	Ended []SessionID `json:"ended"`
+}
+
+// EndSessions tells every node that sessions have ended, so that their sockets
+// close with 4401 at once; a node that misses it finds out by itself.
+func (r *Rooms) EndSessions(user UserID, ids []SessionID) {
+	if len(ids) == 0 {
+		return
+	}
+	b, err := json.Marshal(order{Ended: ids})
+	if err == nil {
+		err = r.pub.Publish(bus.Event{
+			Topic: userTopic(user), Kind: bus.Control, Node: r.node, At: r.now().UnixMicro(), Frames: [][]byte{b},
+		})
+	}
+	if err != nil {
+		r.log.Error("publish the end of sessions", "user", user, "error", err)
+	}
+}
+
 // control carries out what another node (or this one) ordered.
 func (h *Hub) control(user UserID, e bus.Event) {
 	for _, f := range e.Frames {

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"fmt"
+	"strings"
 	"unicode"
 	"unicode/utf8"
 )
@@ -72,9 +73,9 @@ func (e *DecodeError) Error() string {
 func check(c Command) error {
 	switch c := c.(type) {
 	case *Post:
-		return first(needID(c.ID), needRoom(c.Room), checkKind(c.Kind), checkText(c.Text), checkReply(c.ReplyTo))
+		return first(needID(c.ID), needRoom(c.Room), CheckMessage(c.Kind, c.Text), checkReply(c.ReplyTo))
 	case *Edit:
-		return first(needID(c.ID), needRoom(c.Room), needSeq(c.Seq), checkKind(c.Kind), checkText(c.Text))
+		return first(needID(c.ID), needRoom(c.Room), needSeq(c.Seq), CheckMessage(c.Kind, c.Text))
 	case *Delete:
 		return first(needID(c.ID), needRoom(c.Room), needSeq(c.Seq))
 	case *React:
@@ -178,12 +179,20 @@ func checkKind(kind string) error {
 	return invalid("kind", "must be %q or %q", KindText, KindMarkdown)
 }
 
+// CheckMessage holds a message's kind ("" is text) and its text against the
+// limits, for whatever way it came in. Its errors are *DecodeError.
+func CheckMessage(kind, text string) error { return first(checkKind(kind), checkText(text)) }
+
 func checkText(text string) error {
-	if text == "" {
+	switch n := utf8.RuneCountInString(text); {
+	case strings.TrimSpace(text) == "":
 		return invalid("text", "is empty")
-	}
-	if n := utf8.RuneCountInString(text); n > MaxText {
+	case n > MaxText:
 		return invalid("text", "has %d characters, at most %d are allowed", n, MaxText)
+	case !utf8.ValidString(text):
+		return invalid("text", "is not valid UTF-8")
+	case strings.ContainsRune(text, 0):
+		return invalid("text", "has a NUL character")
 	}
 	return nil
 }
