@@ -110,6 +110,8 @@ func TestDecodeRefuses(t *testing.T) {
 		// Text and kind.
 		{post(`"room":"a"`), invalid, "text", "i"},
 		{post(`"room":"a","text":""`), invalid, "text", "i"},
+		{post(`"room":"a","text":" \n\t "`), invalid, "text", "i"},
+		{post(`"room":"a","text":"a\u0000b"`), invalid, "text", "i"},
 		{post(`"room":"a","text":"` + strings.Repeat("é", MaxText+1) + `"`), invalid, "text", "i"},
 		{post(`"room":"a","text":"x","kind":"html"`), invalid, "kind", "i"},
 		{post(`"room":"a","text":"x","kind":"image"`), unsupported, "kind", "i"},
