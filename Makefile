@@ -33,8 +33,7 @@ staticcheck: ## staticcheck, pinned
 
 test: tools format vet staticcheck ## everything a change must pass: checks, then all tests with the race detector
 	CGO_ENABLED=1 go test -race -timeout=15m $(TESTFLAGS) $$(go list ./... | grep -v /hubbub-bench)
-	@# By themselves, since they judge delays.
-	CGO_ENABLED=1 go test -race -timeout=15m $(TESTFLAGS) ./cmd/hubbub-bench
+	@bash .ci/faults $(TESTFLAGS)
 
 quick: ## the tests that need little more than Go: under 30 s
 	go test $(TESTFLAGS) ./chat/... ./bus/... ./mw/...
