@@ -1,0 +1,138 @@
+package orders
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"time"
+)
+
+// ID is a UUIDv7 (RFC 9562, 5.7) in lower case: 36 characters, the first 48 bits
+// are the milliseconds at which it was made.
+type ID string
+
+// NewID makes an id for an order that is placed now.
+func NewID(now time.Time) ID {
+	var b [16]byte
+	rand.Read(b[:])
+	for i, ms := 0, now.UnixMilli(); i < 6; i++ {
+		b[i] = byte(ms >> (40 - 8*i))
+	}
+	b[6] = b[6]&0x0f | 0x70
+	b[8] = b[8]&0x3f | 0x80
+	return formatID(b)
+}
+
+// FloorID is the lowest id of a millisecond: orders made from then on sort at or
+// above it.
+func FloorID(ms int64) ID {
+	var b [16]byte
+	for i := range 6 {
+		b[i] = byte(ms >> (40 - 8*i))
+	}
+	return formatID(b)
+}
+
+func formatID(b [16]byte) ID {
+	var s [36]byte
+	hex.Encode(s[:8], b[:4])
+	hex.Encode(s[9:13], b[4:6])
+	hex.Encode(s[14:18], b[6:8])
+	hex.Encode(s[19:23], b[8:10])
+	hex.Encode(s[24:], b[10:])
+	s[8], s[13], s[18], s[23] = '-', '-', '-', '-'
+	return ID(s[:])
+}
+
+// IsID tells whether a text has the form of an order's id.
+func IsID(s string) bool {
+	if len(s) != 36 {
+		return false
+	}
+	for i, c := range []byte(s) {
+		if i == 8 || i == 13 || i == 18 || i == 23 {
+			if c != '-' {
+				return false
+			}
+		} else if (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+			return false
+		}
+	}
+	return true
+}
+
+// numberAlphabet has no I, L, O, U: a number is read out over the telephone
+// (Crockford's base 32).
+const numberAlphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+// NewNumber makes a number such as K7Q2-M9XD: 40 random bits, so that no shop's
+// turnover can be read from it. It is unique per shop because the store says so.
+func NewNumber() string {
+	var b [8]byte
+	rand.Read(b[:])
+	s := make([]byte, 0, 9)
+	for i, c := range b {
+		if i == 4 {
+			s = append(s, '-')
+		}
+		s = append(s, numberAlphabet[c&31])
+	}
+	return string(s)
+}
+
+// Order is one order as it is now. Times are microseconds since 1970, money is
+// in minor units of Currency.
+type Order struct {
+	ID         ID
+	Number     string // see [NewNumber]
+	Shop       string // the shop of the key that placed it
+	CustomerID string // a user of the chat
+	Status     Status
+	Currency   string // ISO 4217
+	Lines      []Line
+	Totals     Totals
+	Note       string
+	Metadata   map[string]string
+	ShipTo     *Address // nil: not told
+	RoomID     string   // its support room; "" until it was opened
+	Version    uint64   // the number of its last event, from 1
+	CreatedAt  int64
+	UpdatedAt  int64
+}
+
+// Line is one position of an order.
+type Line struct {
+	SKU       string `json:"sku"`
+	Title     string `json:"title"`
+	Quantity  int64  `json:"quantity"`
+	UnitPrice int64  `json:"unit_price"`
+	Total     int64  `json:"total"`
+}
+
+// Totals are the sums of an order: Total = Subtotal − Discount + Shipping + Tax.
+type Totals struct {
+	Subtotal int64 `json:"subtotal"`
+	Discount int64 `json:"discount"`
+	Shipping int64 `json:"shipping"`
+	Tax      int64 `json:"tax"`
+	Total    int64 `json:"total"`
+}
+
+// Address is where an order goes to.
+type Address struct {
+	Name       string `json:"name"`
+	Line1      string `json:"line1"`
+	Line2      string `json:"line2,omitempty"`
+	City       string `json:"city"`
+	Region     string `json:"region,omitempty"`
+	PostalCode string `json:"postal_code,omitempty"`
+	Country    string `json:"country"` // ISO 3166-1, two capitals
+}
+
+// Stored is an order as the store hands it out to be read: Doc is its JSON
+// object as [Append] made it when it was last changed, ready to be sent.
+type Stored struct {
+	ID       ID
+	Customer string
+	Version  uint64
+	Doc      []byte // shared: nobody may change it
+}
