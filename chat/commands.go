@@ -110,6 +110,9 @@ func (s *Session) join(ctx context.Context, c *wire.Join) error {
 			s.drop(other)
 		}
 	}
+	if s.joined == nil {
+		s.joined = make(map[RoomID]*subscription)
+	}
 	s.joined[id] = sub
 	err = s.reply(wire.Joined{
 		ID: c.ID, Room: string(id), Name: name,
@@ -217,6 +220,9 @@ func (s *Session) typing(c *wire.Typing) error {
 	now := s.opts.Now()
 	if last, ok := s.typed[sub.topic.room]; ok && now.Sub(last) < typingPeriod {
 		return nil
+	}
+	if s.typed == nil {
+		s.typed = make(map[RoomID]time.Time)
 	}
 	s.typed[sub.topic.room] = now
 	s.rooms.Typing(s.User(), sub.topic.room)

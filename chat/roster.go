@@ -22,6 +22,7 @@ const (
 	CloseRestart     = 1012
 	CloseBadFrame    = 4400
 	CloseSignIn      = 4401
+	CloseStalled     = 4408
 	CloseTooMany     = 4429
 )
 
@@ -38,6 +39,7 @@ func (h *Hub) add(s *Session) bool {
 	}
 	h.users[user][s] = struct{}{}
 	h.count++
+	h.pulse.add(s, jitter(s.opts.Heartbeat))
 	return true
 }
 
@@ -53,6 +55,7 @@ func (h *Hub) remove(s *Session) {
 		delete(h.users, user)
 	}
 	h.count--
+	h.pulse.remove(s)
 }
 
 // of lists the sessions of one user on this node.

@@ -174,6 +174,8 @@ func (p *Presence) watched() map[RoomID]bool {
 // send tells each watcher the rooms that changed for it, or all of them as the
 // answer to its command. A room that was not worked out waits for the next look.
 func (p *Presence) send(views map[RoomID]view) {
+	var out ready
+	defer func() { p.hub.outbox.flush(out) }()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for s, w := range p.watchers {
@@ -191,7 +193,11 @@ func (p *Presence) send(views map[RoomID]view) {
 		}
 		slices.SortFunc(f.Rooms, func(a, b wire.RoomPresence) int { return strings.Compare(a.Room, b.Room) })
 		// What does not fit is told at the next look, since it was not noted.
-		if s.queue.pushEphemeral(s.codec.Frame(f)) {
+		ok, mine := s.queue.pushEphemeral(s.codec.Frame(f))
+		if mine {
+			out.add(s)
+		}
+		if ok {
 			w.id = ""
 			for _, r := range f.Rooms {
 				w.told[RoomID(r.Room)] = views[RoomID(r.Room)].key
