@@ -104,10 +104,13 @@ func (s *sender) write(frames [][]byte) error {
 	err := s.drain(&o)
 	s.mu.Lock()
 	if err == chat.ErrStalled {
-		s.stuck, s.left = true, o.begun()
+		s.giveUpLocked(o)
 	}
 	return errors.Join(err, s.doneLocked(err == nil), late)
 }
+
+// giveUpLocked keeps what farewell needs.
+func (s *sender) giveUpLocked(o outgoing) { s.stuck, s.left = true, o.begun() }
 
 func (s *sender) drain(o *outgoing) error {
 	a := attempts.Get().(*attempt)
