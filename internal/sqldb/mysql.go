@@ -60,11 +60,12 @@ func openMySQL(raw string, opts Options) (*DB, error) {
 	db.SetMaxIdleConns(opts.MaxOpen)
 	db.SetConnMaxLifetime(opts.MaxLifetime)
 	return &DB{
-		Write:     db,
-		Read:      db,
-		Dialect:   MySQL,
-		name:      "mysql " + config.Addr + "/" + config.DBName,
-		txTimeout: opts.TxTimeout,
+		Write:       db,
+		Read:        db,
+		Dialect:     MySQL,
+		name:        "mysql " + config.Addr + "/" + config.DBName,
+		txTimeout:   opts.TxTimeout,
+		outcomeTime: opts.OutcomeTime,
 		migrations: func() (*sql.DB, io.Closer) {
 			db := sql.OpenDB(migrations)
 			return db, db
