@@ -86,3 +86,8 @@ var errNoOrder = Refuse(ErrNotFound, "there is no such order")
 // NoOrder says that an order is absent, or that the caller may not know of it:
 // the answer is the same.
 func NoOrder() *Error { return errNoOrder }
+
+var errKeyReused = Refuse(ErrKeyReused, "the idempotency key was used for another request")
+
+// KeyReused says that a key came with two different requests.
+func KeyReused() *Error { return errKeyReused }

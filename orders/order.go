@@ -3,6 +3,7 @@ package orders
 import (
 	"crypto/rand"
 	"encoding/hex"
+	"strings"
 	"time"
 )
 
@@ -19,7 +20,7 @@ func NewID(now time.Time) ID {
 	}
 	b[6] = b[6]&0x0f | 0x70
 	b[8] = b[8]&0x3f | 0x80
-	return formatID(b)
+	return FormatID(b)
 }
 
 // FloorID is the lowest id of a millisecond: orders made from then on sort at or
@@ -29,10 +30,11 @@ func FloorID(ms int64) ID {
 	for i := range 6 {
 		b[i] = byte(ms >> (40 - 8*i))
 	}
-	return formatID(b)
+	return FormatID(b)
 }
 
-func formatID(b [16]byte) ID {
+// FormatID writes the 16 bytes of an id as text.
+func FormatID(b [16]byte) ID {
 	var s [36]byte
 	hex.Encode(s[:8], b[:4])
 	hex.Encode(s[9:13], b[4:6])
@@ -41,6 +43,16 @@ func formatID(b [16]byte) ID {
 	hex.Encode(s[24:], b[10:])
 	s[8], s[13], s[18], s[23] = '-', '-', '-', '-'
 	return ID(s[:])
+}
+
+// Binary gives the 16 bytes of an id; false where [IsID] is.
+func (id ID) Binary() (b [16]byte, ok bool) {
+	if !IsID(string(id)) {
+		return b, false
+	}
+	digits := strings.ReplaceAll(string(id), "-", "")
+	_, err := hex.Decode(b[:], []byte(digits))
+	return b, err == nil
 }
 
 // IsID tells whether a text has the form of an order's id.

@@ -11,7 +11,7 @@ import (
 
 // Append implements [chat.Store]. It costs six round trips however many
 // messages there are: BEGIN, lock, members, INSERT, counters, COMMIT. It goes on
-// when ctx ends, and ends within writeTime + outcomeTime.
+// when ctx ends; see [sqldb.DB.Settle].
 //
 // The first run takes it that messages are new, as nearly all are, and the
 // unique key says when that was wrong. The run after that looks client ids up.
@@ -26,7 +26,7 @@ func (s *Store) Append(ctx context.Context, room chat.RoomID, drafts []chat.Draf
 		err := now.run(ctx, room)
 		if sqldb.IsDuplicate(err) && !now.lookUp {
 			lookUp = true
-			return errAgain
+			return sqldb.ErrAgain
 		}
 		if err == nil {
 			sent, lookUp = now, true

@@ -157,7 +157,7 @@ func (s *Store) existing(ctx context.Context, n chat.NewRoom, events int) (chat.
 	return chat.Room{}, nil, errNameTaken
 }
 
-func (s *Store) directRoom(ctx context.Context, q queryer, n chat.NewRoom) (chat.Room, error) {
+func (s *Store) directRoom(ctx context.Context, q sqldb.Queryer, n chat.NewRoom) (chat.Room, error) {
 	return s.oneRoom(ctx, q, n.Creator.ID, "r.direct_key=?", n.DirectKey)
 }
 

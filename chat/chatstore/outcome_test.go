@@ -10,6 +10,7 @@ import (
 
 	"hubbub/chat"
 	"hubbub/chat/chatstore"
+	"hubbub/internal/sqldb"
 	"hubbub/internal/testenv"
 )
 
@@ -145,8 +146,7 @@ func TestCommitFails(t *testing.T) {
 func TestOutcomeUnknown(t *testing.T) {
 	server := testenv.SharedMariaDB(t)
 	behind, through := newProxy(t, server.NewDatabase(t))
-	s, _ := open(t, through)
-	s.SetOutcomeTime(500 * time.Millisecond)
+	s, _ := openWith(t, through, sqldb.Options{OutcomeTime: 500 * time.Millisecond})
 	ada := newActor(t, s)
 	room := newRoom(t, s, ada)
 	old := newPost(ada, "old")

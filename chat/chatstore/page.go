@@ -1,6 +1,6 @@
 package chatstore
 
-import "errors"
+import "hubbub/internal/sqldb"
 
 // rowsAtFirst is how many rows the first query of a page asks for. What is asked
 // for travels, for the driver reads an answer to its end: five hundred of the
@@ -15,13 +15,11 @@ type page[T any] struct {
 	items []T
 }
 
-var errEnough = errors.New("chatstore: the page is full")
-
-// add takes the next item, or says errEnough.
+// add takes the next item, or says sqldb.ErrEnough.
 func (p *page[T]) add(item T, size int) error {
 	if len(p.items) == p.limit || len(p.items) > 0 && size > p.room {
 		p.full = true
-		return errEnough
+		return sqldb.ErrEnough
 	}
 	p.items = append(p.items, item)
 	p.room -= size

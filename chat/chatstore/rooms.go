@@ -5,6 +5,7 @@ import (
 	"database/sql"
 
 	"hubbub/chat"
+	"hubbub/internal/sqldb"
 )
 
 // roomView is a room as one user sees it; the user is its first argument.
@@ -13,7 +14,7 @@ const roomView = "SELECT r.id, r.kind, r.name, r.topic, r.epoch, r.last_seq, r.l
 	" FROM rooms r LEFT JOIN members m ON m.room_id=r.id AND m.user_id=? WHERE "
 
 // rooms reads the rooms of a roomView and fills in who is in the direct ones.
-func (s *Store) rooms(ctx context.Context, q queryer, user chat.UserID, query string, args ...any) ([]chat.Room, error) {
+func (s *Store) rooms(ctx context.Context, q sqldb.Queryer, user chat.UserID, query string, args ...any) ([]chat.Room, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTime)
 	defer cancel()
 	var rooms []chat.Room
@@ -37,12 +38,12 @@ func (s *Store) rooms(ctx context.Context, q queryer, user chat.UserID, query st
 		err = addOthers(ctx, q, user, rooms)
 	}
 	if err != nil {
-		return nil, s.fail("rooms", err, nil)
+		return nil, s.fail("rooms", err)
 	}
 	return rooms, nil
 }
 
-func addOthers(ctx context.Context, q queryer, user chat.UserID, rooms []chat.Room) error {
+func addOthers(ctx context.Context, q sqldb.Queryer, user chat.UserID, rooms []chat.Room) error {
 	at := map[chat.RoomID]*chat.Room{}
 	var ids []chat.RoomID
 	for i := range rooms {
@@ -72,7 +73,7 @@ func addOthers(ctx context.Context, q queryer, user chat.UserID, rooms []chat.Ro
 }
 
 // oneRoom gives a room, or a zero one if there is none such.
-func (s *Store) oneRoom(ctx context.Context, q queryer, user chat.UserID, where string, args ...any) (chat.Room, error) {
+func (s *Store) oneRoom(ctx context.Context, q sqldb.Queryer, user chat.UserID, where string, args ...any) (chat.Room, error) {
 	rooms, err := s.rooms(ctx, q, user, roomView+where, anys(args, user)...)
 	if err != nil || len(rooms) == 0 {
 		return chat.Room{}, err

@@ -1,20 +1,18 @@
 package chatstore
 
-import "strings"
+import (
+	"context"
+	"database/sql"
 
-// maxIn is how many values stand in one IN (…).
-const maxIn = 500
+	"hubbub/internal/sqldb"
+)
 
-// marks is "?,?,?", one for each of n values.
-func marks(n int) string {
-	return strings.TrimSuffix(strings.Repeat("?,", n), ",")
-}
+const maxIn = sqldb.MaxIn
 
-// anys makes arguments of a query from the values, after some others.
-func anys[T any](values []T, before ...any) []any {
-	args := append(make([]any, 0, len(before)+len(values)), before...)
-	for _, v := range values {
-		args = append(args, v)
-	}
-	return args
+func marks(n int) string { return sqldb.Marks(n) }
+
+func anys[T any](values []T, before ...any) []any { return sqldb.Args(values, before...) }
+
+func each(ctx context.Context, q sqldb.Queryer, scan func(*sql.Rows) error, query string, args ...any) error {
+	return sqldb.Each(ctx, q, scan, query, args...)
 }

@@ -19,7 +19,12 @@ func sqliteURL(t testing.TB) string { return "sqlite:" + filepath.Join(t.TempDir
 // open opens a store; an empty database gets its tables.
 func open(t testing.TB, url string) (*chatstore.Store, *sqldb.DB) {
 	t.Helper()
-	db, err := sqldb.Open(url, sqldb.Options{})
+	return openWith(t, url, sqldb.Options{})
+}
+
+func openWith(t testing.TB, url string, opts sqldb.Options) (*chatstore.Store, *sqldb.DB) {
+	t.Helper()
+	db, err := sqldb.Open(url, opts)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -32,6 +32,7 @@ var imports = map[string][]string{
 	"chat":              {"chat/wire", "bus"},
 	"chat/wire":         {},
 	"orders/orderstore": {"orders", "bus", "internal/sqldb"},
+	"orders/orderstest": {"orders", "bus"},
 	"orders":            {"bus"},
 	"bus":               {},
 	"mw":                {},
@@ -42,7 +43,7 @@ var imports = map[string][]string{
 }
 
 // Packages that only tests may import.
-var testOnly = []string{"chat/chattest", "internal/testenv", "internal/testenv/browser"}
+var testOnly = []string{"chat/chattest", "orders/orderstest", "internal/testenv", "internal/testenv/browser"}
 
 // libraries says which packages or files may use a library, so that what it is
 // for stays in one place. Tests, and the packages for tests, may use any.

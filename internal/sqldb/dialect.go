@@ -32,6 +32,15 @@ func (d Dialect) ForUpdate() string {
 	return ""
 }
 
+// ShortWait is what begins a statement that waits for a row lock for a second at
+// most. MySQL has no such thing and waits for [LockWait]; SQLite knows no row locks.
+func (d Dialect) ShortWait() string {
+	if d == MySQL {
+		return "/*M! SET STATEMENT innodb_lock_wait_timeout=1 FOR */ "
+	}
+	return ""
+}
+
 // Upsert is what ends an INSERT … VALUES … that finds its row there already:
 // the named columns take the values that were to be inserted, and without any
 // the row stays as it is. Key are the columns of the primary key or unique

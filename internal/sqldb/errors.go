@@ -31,6 +31,9 @@ var (
 	duplicateErrors = []uint16{
 		1062, // ER_DUP_ENTRY
 	}
+	lockWaitErrors = []uint16{
+		1205, // ER_LOCK_WAIT_TIMEOUT
+	}
 	retryableErrors = []uint16{
 		1205, // ER_LOCK_WAIT_TIMEOUT
 		1213, // ER_LOCK_DEADLOCK
@@ -83,6 +86,10 @@ func IsRetryable(err error) bool {
 	}
 	return mysqlNumber(err, retryableErrors)
 }
+
+// IsLockWait tells that a statement waited for a row lock as long as it may.
+// Only servers have row locks.
+func IsLockWait(err error) bool { return mysqlNumber(err, lockWaitErrors) }
 
 // IsReadOnly tells that the server takes no writes, as a replica does before it
 // is promoted and a primary after it was demoted. Tell the client to come back

@@ -61,11 +61,12 @@ func openMySQL(raw string, opts Options) (*DB, error) {
 	db.SetConnMaxLifetime(opts.MaxLifetime)
 	db.SetConnMaxIdleTime(Silence * 2 / 3) // before the server does
 	return &DB{
-		Write:     db,
-		Read:      db,
-		Dialect:   MySQL,
-		name:      "mysql " + config.Addr + "/" + config.DBName,
-		txTimeout: opts.TxTimeout,
+		Write:       db,
+		Read:        db,
+		Dialect:     MySQL,
+		name:        "mysql " + config.Addr + "/" + config.DBName,
+		txTimeout:   opts.TxTimeout,
+		outcomeTime: opts.OutcomeTime,
 		migrations: func() (*sql.DB, io.Closer) {
 			db := sql.OpenDB(migrations)
 			return db, db

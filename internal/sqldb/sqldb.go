@@ -6,7 +6,8 @@
 //     read. On a server they are one; SQLite has a single writer.
 //   - [DB.Tx] runs a transaction that a departing client cannot break off
 //     half-way, and tells a failed COMMIT, whose outcome is open, from every
-//     other failure by [CommitError].
+//     other failure by [CommitError]. [DB.Settle] runs it until the outcome is
+//     known.
 //   - [Dialect] has the few pieces of SQL that differ.
 //   - [IsDuplicate], [IsRetryable], [IsReadOnly] and [IsUnavailable] sort errors.
 //   - [DB.Migrate] brings a schema up to date, also while other nodes start.
@@ -63,6 +64,9 @@ type Options struct {
 	Dialer *net.Dialer
 	// TxTimeout bounds a whole transaction; see DB.Tx. Default 10 s.
 	TxTimeout time.Duration
+	// OutcomeTime is granted to find out about a failed COMMIT; see DB.Settle.
+	// Default 6 s.
+	OutcomeTime time.Duration
 	// Logger gets what the driver has to tell about broken connections.
 	// Default: nothing is logged.
 	Logger *slog.Logger
@@ -84,6 +88,9 @@ func (o Options) withDefaults() Options {
 	if o.TxTimeout == 0 {
 		o.TxTimeout = 10 * time.Second
 	}
+	if o.OutcomeTime == 0 {
+		o.OutcomeTime = 6 * time.Second
+	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -103,8 +110,9 @@ type DB struct {
 	// Dialect is the SQL that the database speaks.
 	Dialect Dialect
 
-	name      string
-	txTimeout time.Duration
+	name        string
+	txTimeout   time.Duration
+	outcomeTime time.Duration
 	// migrations opens the pool on which a migration runs, and says how to close it.
 	migrations func() (*sql.DB, io.Closer)
 	lock       io.Closer // of the SQLite file, or nil

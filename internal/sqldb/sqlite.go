@@ -44,7 +44,7 @@ func openSQLite(path string, opts Options) (_ *DB, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("sqldb: open %s: %w", path, err)
 	}
-	db := &DB{Dialect: SQLite, name: "sqlite " + path, txTimeout: opts.TxTimeout, lock: lock}
+	db := &DB{Dialect: SQLite, name: "sqlite " + path, txTimeout: opts.TxTimeout, outcomeTime: opts.OutcomeTime, lock: lock}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, db.closeOpened())

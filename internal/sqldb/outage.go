@@ -1,19 +1,16 @@
-package chatstore
+package sqldb
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"sync"
 	"time"
-
-	"hubbub/chat"
 )
 
-// outage logs when the database stops to answer one kind of call, and when it
+// Outage logs when the database stops to answer one kind of call, and when it
 // answers again: a line each, however many calls fail meanwhile. The zero value
 // is ready.
-type outage struct {
+type Outage struct {
 	mu     sync.Mutex
 	failed time.Time // last; zero while all is well
 	calls  int       // that failed since it began
@@ -23,10 +20,10 @@ type outage struct {
 // database which answers now and then is no line per call either.
 const calmTime = time.Second
 
-// note takes the outcome of a call.
-func (o *outage) note(ctx context.Context, log *slog.Logger, kind string, err error) {
-	down := errors.Is(err, chat.ErrUnavailable)
-	if !down && err != nil { // refused, or a fault of ours: says nothing of the database
+// Note takes the outcome of a call: down says that err is the database's
+// silence. Another error is a refusal or a fault of ours, and says nothing.
+func (o *Outage) Note(ctx context.Context, log *slog.Logger, kind string, err error, down bool) {
+	if !down && err != nil {
 		return
 	}
 	o.mu.Lock()

@@ -1,4 +1,4 @@
-package chatstore
+package sqldb_test
 
 import (
 	"bytes"
@@ -9,7 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"hubbub/chat"
+	"hubbub/internal/sqldb"
 )
 
 // TestOutageIsLoggedOnce holds that an outage is two lines, and a refusal none.
@@ -17,27 +17,28 @@ func TestOutageIsLoggedOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
 		log := slog.New(slog.NewTextHandler(&out, nil))
-		var o outage
-		away := chat.Later(chat.ErrUnavailable, "", retryAfter, errors.New("no connection"))
+		var o sqldb.Outage
+		note := func(err error, down bool) { o.Note(t.Context(), log, "that write", err, down) }
+		away, refused := errors.New("no connection"), errors.New("no such room")
 		for range 3 {
-			o.note(t.Context(), log, "that write", nil)
-			o.note(t.Context(), log, "that write", chat.NoRoom())
+			note(nil, false)
+			note(refused, false)
 		}
 		if out.Len() > 0 {
 			t.Errorf("nothing was away: %s", &out)
 		}
 		for range 100 { // it answers every other call
-			o.note(t.Context(), log, "that write", away)
-			o.note(t.Context(), log, "that write", nil)
+			note(away, true)
+			note(nil, false)
 			time.Sleep(10 * time.Millisecond)
 		}
 		if text := out.String(); strings.Count(text, "\n") != 1 || !strings.Contains(text, "no connection") {
 			t.Errorf("during the outage: %s", text)
 		}
 		out.Reset()
-		time.Sleep(calmTime)
-		o.note(t.Context(), log, "that write", nil)
-		o.note(t.Context(), log, "that write", nil)
+		time.Sleep(2 * time.Second)
+		note(nil, false)
+		note(nil, false)
 		if text := out.String(); strings.Count(text, "\n") != 1 || !strings.Contains(text, "failed=100") {
 			t.Errorf("after it: %s", text)
 		}
