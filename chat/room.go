@@ -87,7 +87,7 @@ func (m Member) Wire() wire.Member {
 
 // Wire gives the user as it travels.
 func (u User) Wire() wire.User {
-	return wire.User{ID: string(u.ID), Name: u.Name, DisplayName: u.DisplayName, Guest: u.Guest}
+	return wire.User{ID: string(u.ID), Name: u.Name, DisplayName: u.DisplayName, Guest: u.Guest, Role: string(u.Role)}
 }
 
 // Wire gives the actor as it travels.

@@ -44,6 +44,8 @@ func Suite(t *testing.T, open func(t *testing.T) Stores) {
 		{"reading", world.reading},
 		{"text", world.text},
 		{"users", world.accounts},
+		{"roles", world.roles},
+		{"disabled users", world.disabled},
 		{"passwords", world.passwords},
 		{"sessions", world.sessions},
 		{"tickets", world.tickets},

@@ -126,6 +126,7 @@ type User struct {
 	Name        string `json:"name,omitempty" doc:"Sign-in name; guests have none."`
 	DisplayName string `json:"display_name"`
 	Guest       bool   `json:"guest,omitempty"`
+	Role        string `json:"role,omitempty" enum:"support" doc:"What the user is to the whole deployment: support, or absent."`
 }
 
 // Room is a room as one user sees it.
