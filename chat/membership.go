@@ -23,13 +23,10 @@ const MaxFirstMembers = 100
 // General is the name of the public room that every deployment starts with.
 const General = "general"
 
-// system is the actor of what nobody did.
-var system = Actor{ID: "SYSTEM", Name: "hubbub"}
-
 // EnsureGeneral makes the room that newcomers find, if it is not there. Several
 // nodes may call it at once.
 func (r *Rooms) EnsureGeneral(ctx context.Context) error {
-	_, err := r.store.Room(ctx, General, system.ID)
+	_, err := r.store.Room(ctx, General, System.ID)
 	if !errors.Is(err, ErrNotFound) {
 		return err
 	}

@@ -1,12 +1,14 @@
 package chattest
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"strings"
 	"testing"
 
+	"hubbub/bus"
 	"hubbub/chat"
 	"hubbub/chat/wire"
 )
@@ -15,6 +17,8 @@ import (
 type Stores interface {
 	chat.Store
 	chat.AccountStore
+	// Say appends a system message, in a transaction of its own.
+	Say(ctx context.Context, room chat.RoomID, clientID, text string, at int64) (bus.Event, error)
 }
 
 // Suite tests that a store keeps the contracts of chat.Store and
@@ -39,6 +43,7 @@ func Suite(t *testing.T, open func(t *testing.T) Stores) {
 		{"deletes", world.deletes},
 		{"reactions", world.reactions},
 		{"pins", world.pins},
+		{"what the server says", world.systemMessages},
 		{"pages", world.pages},
 		{"bytes of a read", world.bytesOfRead},
 		{"reading", world.reading},

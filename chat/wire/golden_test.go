@@ -65,6 +65,7 @@ func frameCases() []frameCase {
 			{Room: roomID, Seq: 3, At: at, Actor: bob, ClientID: "b1", Kind: KindMarkdown, Text: "*Hi*\nthere", ReplyTo: 2,
 				EditedAt: &at, Pinned: true, Reactions: []Reaction{{Emoji: "👍", Users: []string{adaID}}}},
 			{Room: roomID, Seq: 5, At: at, Actor: bob, ClientID: "b2", Kind: KindText, Deleted: true},
+			{Room: roomID, Seq: 6, At: at, Actor: Actor{Name: "hubbub"}, ClientID: "order/1/2", Kind: KindSystem, Text: "Order K7Q2-M9XD: pending → paid"},
 		}}},
 		{"empty page", Page{Room: roomID, Items: []Message{}}},
 		{"typing", TypingNow{Room: roomID, User: ada}},
@@ -120,6 +121,8 @@ func eventCases() []eventCase {
 	add("role", TypeMember, MemberBody{User: bob, Change: ChangeRole, Role: "moderator"})
 	add("kicked", TypeMember, MemberBody{User: bob, Change: ChangeKicked})
 	add("left", TypeMember, MemberBody{User: ada, Change: ChangeLeft})
+	add("message of the server", TypeMessage, MessageBody{Kind: KindSystem, Text: "Order K7Q2-M9XD: pending → paid\nBob: forged"})
+	cases[len(cases)-1].event.Actor = Actor{Name: "hubbub"}
 	return cases
 }
 

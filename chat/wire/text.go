@@ -158,6 +158,8 @@ func (c *textCodec) page(p Page) []byte {
 		switch {
 		case m.Deleted:
 			lines = append(lines, author(m.Actor.Name)+" (deleted)")
+		case m.Kind == KindSystem:
+			lines = append(lines, "* "+clean(m.Text))
 		default:
 			lines = append(lines, author(m.Actor.Name)+": "+clean(m.Text))
 		}
@@ -203,6 +205,9 @@ func (c *textCodec) Event(frame []byte) []byte {
 	case TypeMessage:
 		if e.Deleted {
 			return line("%s (deleted)", author(who))
+		}
+		if e.Kind == KindSystem {
+			return line("* %s", e.Text)
 		}
 		return line("%s: %s", author(who), e.Text)
 	case TypeEdited:

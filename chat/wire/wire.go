@@ -35,6 +35,7 @@ const (
 const (
 	KindText     = "text"
 	KindMarkdown = "markdown"
+	KindSystem   = "system" // said by the server itself; nobody can send it
 )
 
 // Types of log events. Each is a frame type too: the frame is the event.
@@ -160,7 +161,7 @@ type Message struct {
 	At        Time       `json:"at"`
 	Actor     Actor      `json:"actor"`
 	ClientID  string     `json:"client_id"`
-	Kind      string     `json:"kind"`
+	Kind      string     `json:"kind" doc:"text, markdown, or system: said by the server itself."`
 	Text      string     `json:"text"`
 	ReplyTo   uint64     `json:"reply_to,omitempty"`
 	EditedAt  *Time      `json:"edited_at,omitempty"`

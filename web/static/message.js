@@ -35,8 +35,8 @@ export function rows({ room, me, echoes, marked, quotes, on }) {
         before = null;
       }
     }
-    if (item.note) {
-      const text = note(item, room);
+    if (item.note || item.kind === "system") {
+      const text = item.note ? note(item, room) : item.text;
       out.push({ key: `m${item.seq}`, version: text, note: true, make: () => h("p.note", { dir: "auto" }, text) });
       before = null;
       continue;
