@@ -15,7 +15,8 @@ type Store interface {
 	// CreateRoom makes the room with its first events: 1 "room", then one
 	// "member" for the creator (owner; in a direct room everybody is Plain) and
 	// for each other member. A public name that is taken is ErrConflict; a
-	// direct room that exists already is returned as it is, with no events.
+	// direct room or an order's that exists already is returned as it is, with no
+	// events.
 	CreateRoom(ctx context.Context, r NewRoom) (Room, []Event, error)
 
 	// Append numbers the drafts and stores them in one transaction, in their

@@ -32,6 +32,7 @@ func Suite(t *testing.T, open func(t *testing.T) Stores) {
 	}{
 		{"rooms", world.rooms},
 		{"direct rooms", world.directRooms},
+		{"rooms of orders", world.orderRooms},
 		{"lists", world.lists},
 		{"append", world.append},
 		{"idempotency", world.idempotency},

@@ -133,7 +133,7 @@ type User struct {
 // Room is a room as one user sees it.
 type Room struct {
 	ID    string `json:"id"`
-	Kind  string `json:"kind" enum:"public,private,direct"`
+	Kind  string `json:"kind" enum:"public,private,direct,order"`
 	Name  string `json:"name,omitempty" doc:"Direct rooms have none."`
 	Topic string `json:"topic,omitempty"`
 	Epoch string `json:"epoch" doc:"The life of the room's log; changes when a backup was restored."`
@@ -143,6 +143,7 @@ type Room struct {
 	ReadSeq uint64  `json:"read_seq,omitempty" doc:"Up to where the caller has read."`
 	Unread  uint64  `json:"unread,omitempty" doc:"Messages after read_seq."`
 	With    []Actor `json:"with,omitempty" doc:"In a direct room: the others."`
+	OrderID string  `json:"order_id,omitempty" doc:"In the room of an order: which one."`
 	// CreatedAt is RFC 3339, UTC, microseconds.
 	CreatedAt Time `json:"created_at"`
 }
