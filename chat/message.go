@@ -18,6 +18,7 @@ const (
 	EventPinned  EventKind = wire.TypePinned
 	EventMember  EventKind = wire.TypeMember
 	EventRoom    EventKind = wire.TypeRoom
+	EventOrder   EventKind = wire.TypeOrder // of a customer's stream, never of a room
 )
 
 // Event is one entry of a room's log, committed.

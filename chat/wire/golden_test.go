@@ -123,6 +123,13 @@ func eventCases() []eventCase {
 	add("left", TypeMember, MemberBody{User: ada, Change: ChangeLeft})
 	add("message of the server", TypeMessage, MessageBody{Kind: KindSystem, Text: "Order K7Q2-M9XD: pending → paid\nBob: forged"})
 	cases[len(cases)-1].event.Actor = Actor{Name: "hubbub"}
+	o := OrderBody{Order: "019b7a1c-6a00-7c3e-9d7a-0f2b6a1c4e55", Number: "K7Q2-M9XD", Version: 1, Change: "placed", Status: "pending"}
+	add("order placed", TypeOrder, o)
+	o.Version, o.Change, o.From, o.Status, o.Reason = 2, "moved", "pending", "cancelled", "ordered\ntwice"
+	add("order cancelled", TypeOrder, o)
+	for i := len(cases) - 2; i < len(cases); i++ {
+		cases[i].event.Room, cases[i].event.ClientID = "orders/"+adaID, ""
+	}
 	return cases
 }
 

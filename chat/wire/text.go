@@ -237,8 +237,21 @@ func (c *textCodec) Event(frame []byte) []byte {
 			return line("* the room is called %s", e.Name)
 		}
 		return line("* the room is called %s: %s", e.Name, e.Topic)
+	case TypeOrder:
+		return orderLine(e)
 	}
 	return nil
+}
+
+func orderLine(e EventFrame) []byte {
+	what := e.Change + ", it is " + e.Status
+	if e.From != "" {
+		what = e.From + " → " + e.Status
+	}
+	if e.Reason != "" {
+		what += " (" + e.Reason + ")"
+	}
+	return line("* order %s: %s", e.Number, what)
 }
 
 func memberLine(who string, e EventFrame) []byte {

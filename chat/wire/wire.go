@@ -47,6 +47,7 @@ const (
 	TypePinned  = "pinned"  // a message was pinned or unpinned
 	TypeMember  = "member"  // somebody joined, left, was invited, kicked or got a role
 	TypeRoom    = "room"    // the room was created, renamed or got a topic
+	TypeOrder   = "order"   // an order was placed, moved or changed; in its customer's stream, in no room
 )
 
 // Actor is who did something: the id, and the display name at that time.
@@ -119,6 +120,19 @@ type RoomBody struct {
 	Kind  string `json:"kind"`
 	Name  string `json:"name"`
 	Topic string `json:"topic"`
+}
+
+// OrderBody are the fields of an "order" event.
+type OrderBody struct {
+	Order   string `json:"order"`
+	Number  string `json:"number"`
+	Version uint64 `json:"version"` // of the order, after it
+	// Change is placed, moved, changed (note, metadata or address) or room (its
+	// support room was opened).
+	Change string `json:"change"`
+	From   string `json:"from,omitempty"` // the status before, of moved
+	Status string `json:"status"`         // the status after it
+	Reason string `json:"reason,omitempty"`
 }
 
 // User is a person or program with an account, or a guest.
