@@ -147,7 +147,9 @@ func TestSignIn(t *testing.T) {
 		t.Errorf("the answers tell known names from unknown ones: %q", texts)
 	}
 
-	store.Disable(first.User.ID, true)
+	if _, err := store.SetDisabled(t.Context(), first.User.ID, true); err != nil {
+		t.Fatal(err)
+	}
 	_, _, err = a.SignIn(t.Context(), "ada", secret, "192.0.2.1", "")
 	wantCode(t, err, chat.ErrForbidden)
 	_, err = a.Authenticate(t.Context(), firstToken)

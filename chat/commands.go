@@ -85,8 +85,14 @@ func (s *Session) join(ctx context.Context, c *wire.Join) error {
 	if old := s.joined[RoomID(c.Room)]; old == nil && len(s.joined) >= wire.MaxJoins {
 		return Refuse(ErrForbidden, "too many rooms on one socket: leave one first")
 	}
-	id := RoomID(c.Room)
-	if !IsID(c.Room) {
+	id, orders, err := s.ownOrders(c.Room)
+	switch {
+	case err != nil:
+		return err
+	case orders:
+	case IsID(c.Room):
+		id = RoomID(c.Room)
+	default:
 		room, err := s.rooms.Find(ctx, s.User().ID, c.Room)
 		if err != nil {
 			return err
@@ -139,6 +145,13 @@ func (s *Session) admit(ctx context.Context, c *wire.Join, sub *subscription) (H
 		// Before a client is told to forget what it has, the store is asked: this
 		// node may only not have heard yet.
 	}
+	if _, ok := customerOf(sub.topic.room); ok {
+		head, name, err := s.hub.store.RoomHead(ctx, sub.topic.room)
+		if err == nil {
+			sub.topic.opened(head)
+		}
+		return head, name, err
+	}
 	room, err := s.rooms.Find(ctx, user, string(sub.topic.room))
 	if err == nil && !room.IsMember() && c.Only {
 		// A line format has no other way to become a member of a public room.
@@ -178,8 +191,15 @@ func (s *Session) drop(sub *subscription) {
 }
 
 func (s *Session) leave(ctx context.Context, c *wire.Leave) error {
+	id, orders, err := s.ownOrders(c.Room)
+	switch {
+	case err != nil:
+		return err
+	case orders:
+		c.Room = string(id)
+	}
 	sub := s.here(c.Room)
-	if sub == nil {
+	if sub == nil && !orders {
 		room, err := s.rooms.Find(ctx, s.User().ID, c.Room)
 		if err != nil {
 			return err
@@ -217,7 +237,7 @@ func (s *Session) read(ctx context.Context, c *wire.Read) error {
 // tell it a moment ago.
 func (s *Session) typing(c *wire.Typing) error {
 	sub := s.here(c.Room)
-	if sub == nil {
+	if _, orders, _ := s.ownOrders(c.Room); sub == nil || orders {
 		return Refuse(ErrForbidden, "join the room on this socket first")
 	}
 	now := s.opts.Now()

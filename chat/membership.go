@@ -23,13 +23,10 @@ const MaxFirstMembers = 100
 // General is the name of the public room that every deployment starts with.
 const General = "general"
 
-// system is the actor of what nobody did.
-var system = Actor{ID: "SYSTEM", Name: "hubbub"}
-
 // EnsureGeneral makes the room that newcomers find, if it is not there. Several
 // nodes may call it at once.
 func (r *Rooms) EnsureGeneral(ctx context.Context) error {
-	_, err := r.store.Room(ctx, General, system.ID)
+	_, err := r.store.Room(ctx, General, System.ID)
 	if !errors.Is(err, ErrNotFound) {
 		return err
 	}
@@ -118,7 +115,7 @@ func (r *Rooms) Join(ctx context.Context, who User, ref string) (Room, error) {
 	if room.Name == General && room.Kind == Public && !who.Guest {
 		role = Owner // if nobody is: the room that nobody made belongs to the first account
 	}
-	err = r.changeMember(ctx, who, room.ID, MemberChange{User: who.Actor(), Change: wire.ChangeJoined, Role: role})
+	err = r.changeMember(ctx, who.Actor(), room.ID, MemberChange{User: who.Actor(), Change: wire.ChangeJoined, Role: role})
 	if err != nil && !errors.Is(err, ErrConflict) {
 		return Room{}, err
 	}
@@ -149,15 +146,15 @@ func (r *Rooms) ChangeMember(ctx context.Context, who User, ref string, user Use
 			return err
 		}
 	}
-	return r.changeMember(ctx, who, room.ID, MemberChange{User: target.Actor(), Change: change, Role: role})
+	return r.changeMember(ctx, who.Actor(), room.ID, MemberChange{User: target.Actor(), Change: change, Role: role})
 }
 
-func (r *Rooms) changeMember(ctx context.Context, who User, room RoomID, c MemberChange) error {
+func (r *Rooms) changeMember(ctx context.Context, by Actor, room RoomID, c MemberChange) error {
 	b := wire.MemberBody{User: c.User.Wire(), Change: c.Change}
 	if c.Change != wire.ChangeLeft && c.Change != wire.ChangeKicked {
 		b.Role = string(c.Role)
 	}
-	_, err := r.append(ctx, room, Draft{Kind: EventMember, Actor: who.Actor(), Member: &c, Body: body(b)})
+	_, err := r.append(ctx, room, Draft{Kind: EventMember, Actor: by, Member: &c, Body: body(b)})
 	return err
 }
 

@@ -18,6 +18,7 @@ const (
 	EventPinned  EventKind = wire.TypePinned
 	EventMember  EventKind = wire.TypeMember
 	EventRoom    EventKind = wire.TypeRoom
+	EventOrder   EventKind = wire.TypeOrder // of a customer's stream, never of a room
 )
 
 // Event is one entry of a room's log, committed.
@@ -73,17 +74,20 @@ type Draft struct {
 //	joined   the actor itself, into a public room; as its owner only if that is
 //	         asked for and there is none
 //	invited  any member of a private room, any moderator of a public one
-//	left     the actor itself, not out of a direct room
-//	kicked   a moderator, never an owner; an owner kicks anybody but itself
+//	left     the actor itself, not out of a direct room, nor the customer out of an order's
+//	kicked   a moderator, never an owner; an owner kicks anybody but itself; nobody in an order's room
 //	role     an owner; the last owner keeps the role
 type MemberChange struct {
 	User   Actor
 	Change string // wire.ChangeJoined and its neighbours
 	Role   Role   // for joined, invited and role; Plain when empty
+	// Server: the server itself lets the user in (joined) or out (left), for a
+	// reason that it has looked at elsewhere. No rule of the room is asked.
+	Server bool
 }
 
 // RoomChange renames a room or gives it a topic: moderators and owners only,
-// never a direct room.
+// never a direct room nor an order's.
 type RoomChange struct {
 	Name  *string
 	Topic *string

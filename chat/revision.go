@@ -25,6 +25,9 @@ type Revision struct {
 // author. The draft becomes the event seq of a room of that kind; its actor has
 // that role. When it is refused, nothing changed.
 func (r *Revision) Apply(d Draft, seq Seq, author UserID, kind RoomKind, role Role) error {
+	if author == System.ID {
+		return Refuse(ErrForbidden, "what the server says stays as it is")
+	}
 	if r.Deleted {
 		return Refuse(ErrConflict, "the message was deleted")
 	}

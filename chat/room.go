@@ -1,6 +1,10 @@
 package chat
 
-import "hubbub/chat/wire"
+import (
+	"strings"
+
+	"hubbub/chat/wire"
+)
 
 // RoomID is opaque, of the form of [NewID].
 type RoomID string
@@ -19,6 +23,7 @@ const (
 	Public  RoomKind = "public"  // everybody finds it by its name and may join
 	Private RoomKind = "private" // one has to be invited
 	Direct  RoomKind = "direct"  // two users, one room, for ever
+	Order   RoomKind = "order"   // about one order: its customer, and support as moderators; see [Rooms.OpenOrderRoom]
 )
 
 // Role says what a member may do.
@@ -46,7 +51,8 @@ type Room struct {
 	Name      string // "" for a direct room
 	Topic     string
 	Head      Head
-	CreatedAt int64 // microseconds since 1970
+	OrderID   string // the order that a room of the kind Order is about
+	CreatedAt int64  // microseconds since 1970
 
 	// Of the user who looks: zero when not a member.
 	Role    Role
@@ -65,6 +71,7 @@ func (r Room) Wire() wire.Room {
 		ID: string(r.ID), Kind: string(r.Kind), Name: r.Name, Topic: r.Topic,
 		Epoch: string(r.Head.Epoch), Head: uint64(r.Head.Seq),
 		Role: string(r.Role), ReadSeq: uint64(r.ReadSeq), Unread: r.Unread,
+		OrderID:   r.OrderID,
 		CreatedAt: wire.Micros(r.CreatedAt),
 	}
 	for _, a := range r.Others {
@@ -87,7 +94,7 @@ func (m Member) Wire() wire.Member {
 
 // Wire gives the user as it travels.
 func (u User) Wire() wire.User {
-	return wire.User{ID: string(u.ID), Name: u.Name, DisplayName: u.DisplayName, Guest: u.Guest}
+	return wire.User{ID: string(u.ID), Name: u.Name, DisplayName: u.DisplayName, Guest: u.Guest, Role: string(u.Role)}
 }
 
 // Wire gives the actor as it travels.
@@ -101,9 +108,36 @@ type NewRoom struct {
 	Name    string
 	Topic   string
 	Creator Actor
-	// Members are the others who are in it from the start.
+	// Members are the others who are in it from the start, Staff those of them who
+	// are moderators from the start.
 	Members []Actor
+	Staff   []Actor
 	// DirectKey names the pair of a direct room: there is one room per key.
 	DirectKey string
+	// OrderID is the order of an order's room: there is one room per order.
+	OrderID   string
 	CreatedAt int64
+}
+
+// Key is what there is one room of: the pair of a direct room, the order of an
+// order's. It is "" for other kinds.
+func (n NewRoom) Key() string {
+	switch n.Kind {
+	case Direct:
+		return n.DirectKey
+	case Order:
+		return orderKey + n.OrderID
+	}
+	return ""
+}
+
+const orderKey = "order/"
+
+// OrderOf gives the order that a [NewRoom.Key] is of; "" for that of a pair.
+func OrderOf(key string) string {
+	order, ok := strings.CutPrefix(key, orderKey)
+	if !ok {
+		return ""
+	}
+	return order
 }

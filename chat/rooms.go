@@ -23,6 +23,7 @@ type Publisher interface {
 // Users looks users up, to invite them and to write their names into events.
 type Users interface {
 	UserByID(ctx context.Context, id UserID) (User, string, error)
+	Staff(ctx context.Context, role UserRole, limit int) ([]User, error)
 }
 
 // Rooms is the durable half of the chat: it checks what is asked, hands it to

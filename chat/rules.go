@@ -9,7 +9,7 @@ import "hubbub/chat/wire"
 // in a room of that kind at all. Who may not know of the room gets ErrNotFound.
 func (d Draft) Admit(kind RoomKind, role Role) error {
 	switch {
-	case role != "":
+	case role != "", d.Member != nil && d.Member.Server:
 		return nil
 	case kind != Public:
 		return errNoRoom
@@ -31,19 +31,37 @@ func (c MemberChange) Apply(kind RoomKind, by UserID, byRole, old Role, owners i
 		return "", Invalid("role", "one of owner, moderator, member")
 	}
 	self := c.User.ID == by
+	if c.Server {
+		return c.carryOut(old, role)
+	}
 	switch c.Change {
 	case wire.ChangeJoined:
 		return c.join(kind, self, old, role, owners)
 	case wire.ChangeInvited:
 		return c.invite(kind, byRole, old, role)
 	case wire.ChangeLeft:
-		return c.leave(kind, self)
+		return c.leave(kind, self, old)
 	case wire.ChangeKicked:
-		return c.kick(self, byRole, old)
+		return c.kick(kind, self, byRole, old)
 	case wire.ChangeRole:
 		return c.promote(byRole, old, role, owners)
 	}
 	return "", Invalid("change", "unknown")
+}
+
+// carryOut makes a change that was decided elsewhere.
+func (c MemberChange) carryOut(old, role Role) (Role, error) {
+	switch {
+	case c.Change == wire.ChangeJoined && old == "":
+		return role, nil
+	case c.Change == wire.ChangeJoined:
+		return "", Refuse(ErrConflict, "already a member")
+	case c.Change == wire.ChangeLeft && old != "":
+		return "", nil
+	case c.Change == wire.ChangeLeft:
+		return "", errNoUser
+	}
+	return "", Invalid("change", "is not one that the server makes by itself")
 }
 
 func (c MemberChange) join(kind RoomKind, self bool, old, role Role, owners int) (Role, error) {
@@ -64,6 +82,8 @@ func (c MemberChange) invite(kind RoomKind, by, old, role Role) (Role, error) {
 	switch {
 	case kind == Direct:
 		return "", Refuse(ErrForbidden, "a direct room has two members")
+	case kind == Order:
+		return "", Refuse(ErrForbidden, "nobody is invited to the room of an order; support comes in by opening it")
 	case kind == Public && !by.Moderates():
 		return "", Refuse(ErrForbidden, "moderators invite to a public room")
 	case role != Plain && by != Owner:
@@ -74,18 +94,22 @@ func (c MemberChange) invite(kind RoomKind, by, old, role Role) (Role, error) {
 	return role, nil
 }
 
-func (c MemberChange) leave(kind RoomKind, self bool) (Role, error) {
+func (c MemberChange) leave(kind RoomKind, self bool, old Role) (Role, error) {
 	switch {
 	case !self:
 		return "", Refuse(ErrForbidden, "one leaves for oneself")
 	case kind == Direct:
 		return "", Refuse(ErrForbidden, "nobody leaves a direct room")
+	case kind == Order && !old.Moderates():
+		return "", Refuse(ErrForbidden, "the customer stays in the room of an order")
 	}
 	return "", nil
 }
 
-func (c MemberChange) kick(self bool, by, old Role) (Role, error) {
+func (c MemberChange) kick(kind RoomKind, self bool, by, old Role) (Role, error) {
 	switch {
+	case kind == Order:
+		return "", Refuse(ErrForbidden, "nobody is put out of the room of an order")
 	case !by.Moderates():
 		return "", Refuse(ErrForbidden, "moderators kick members")
 	case self:
@@ -116,6 +140,8 @@ func (c RoomChange) Apply(by Role, room *wire.RoomBody) error {
 	switch {
 	case room.Kind == string(Direct):
 		return Refuse(ErrForbidden, "a direct room has no name or topic")
+	case room.Kind == string(Order):
+		return Refuse(ErrForbidden, "the room of an order is called after the order")
 	case !by.Moderates():
 		return Refuse(ErrForbidden, "moderators rename the room and set its topic")
 	}

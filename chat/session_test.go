@@ -36,6 +36,8 @@ func TestBadFrames(t *testing.T) {
 		{"not a member", `{"type":"join","id":"1","room":"tea"}`, "forbidden"},
 		{"post as no member", `{"type":"post","id":"1","room":"tea","text":"x"}`, "forbidden"},
 		{"typing elsewhere", `{"type":"typing","room":"tea"}`, "forbidden"},
+		{"a message of the server", `{"type":"post","id":"1","room":"tea","kind":"system","text":"x"}`, "invalid"},
+		{"an edit into one", `{"type":"edit","id":"1","room":"tea","seq":1,"kind":"system","text":"x"}`, "invalid"},
 		{"uploads", `{"type":"post","id":"1","room":"tea","kind":"image","text":"x"}`, "unsupported"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -15,7 +15,8 @@ type Store interface {
 	// CreateRoom makes the room with its first events: 1 "room", then one
 	// "member" for the creator (owner; in a direct room everybody is Plain) and
 	// for each other member. A public name that is taken is ErrConflict; a
-	// direct room that exists already is returned as it is, with no events.
+	// direct room or an order's that exists already is returned as it is, with no
+	// events.
 	CreateRoom(ctx context.Context, r NewRoom) (Room, []Event, error)
 
 	// Append numbers the drafts and stores them in one transaction, in their
@@ -72,6 +73,13 @@ type AccountStore interface {
 	// UserByID finds a user, with the password hash ("" for guests).
 	UserByID(ctx context.Context, id UserID) (User, string, error)
 	SetDisplayName(ctx context.Context, id UserID, name string) error
+	// SetRole gives the user a role in the deployment, or Customer, which is none.
+	SetRole(ctx context.Context, id UserID, role UserRole) error
+	// Staff lists at most limit users with the role who are not disabled, by id.
+	Staff(ctx context.Context, role UserRole, limit int) ([]User, error)
+	// SetDisabled bars the user or lets the user in again. Who is barred loses all
+	// sessions in the same transaction; it gives their ids.
+	SetDisabled(ctx context.Context, id UserID, disabled bool) ([]SessionID, error)
 	// SetPassword stores the new hash and ends all sessions of the user but keep,
 	// in one transaction; it gives the ids of those that ended.
 	SetPassword(ctx context.Context, id UserID, hash string, keep SessionID) ([]SessionID, error)

@@ -34,8 +34,17 @@ type User struct {
 	DisplayName string
 	Guest       bool
 	Disabled    bool
+	Role        UserRole
 	CreatedAt   int64 // microseconds since 1970
 }
+
+// UserRole says what somebody is to the whole deployment. A [Role] is about one room.
+type UserRole string
+
+const (
+	Customer UserRole = ""        // everybody
+	Support  UserRole = "support" // sees to customers' orders, and is in the rooms about them
+)
 
 // Actor gives what an event remembers of the user.
 func (u User) Actor() Actor { return Actor{ID: u.ID, Name: u.DisplayName} }

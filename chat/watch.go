@@ -214,6 +214,9 @@ func (p *Presence) send(views map[RoomID]view) {
 func (s *Session) watchRooms(ctx context.Context, c *wire.Presence) error {
 	rooms := make([]RoomID, 0, len(c.Rooms))
 	for _, ref := range c.Rooms {
+		if _, orders, _ := s.ownOrders(ref); orders {
+			return errNoRoom // a stream has one reader
+		}
 		if sub := s.here(ref); sub != nil {
 			rooms = append(rooms, sub.topic.room)
 			continue

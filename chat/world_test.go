@@ -23,11 +23,12 @@ type cmd = map[string]any
 // world is a deployment in one process: nodes over one store in memory and one
 // bus, which a test may make lossy.
 type world struct {
-	t     *testing.T
-	store *chattest.Memory
-	nodes []*node
-	ctx   context.Context
-	wg    sync.WaitGroup
+	t      *testing.T
+	store  *chattest.Memory
+	orders *orderLog
+	nodes  []*node
+	ctx    context.Context
+	wg     sync.WaitGroup
 
 	mu    sync.Mutex
 	fault func(bus.Event) []bus.Event // nil: every event arrives as it is
@@ -43,11 +44,11 @@ type node struct {
 func newWorld(t *testing.T, n int, o chat.RoomsOptions) *world {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	w := &world{t: t, store: chattest.NewMemory(), ctx: ctx}
+	w := &world{t: t, store: chattest.NewMemory(), orders: newOrderLog(), ctx: ctx}
 	quiet := slog.New(slog.DiscardHandler)
 	o.Log = quiet
 	for i := range n {
-		nd := &node{world: w, hub: chat.NewHub(w.store, w.store, chat.HubOptions{Log: quiet})}
+		nd := &node{world: w, hub: chat.NewHub(chat.WithOrders(w.store, w.orders), w.store, chat.HubOptions{Log: quiet})}
 		o.Node = fmt.Sprintf("node-%d", i+1)
 		nd.rooms = chat.NewRooms(w.store, w.store, w, o)
 		nd.opts = chat.SessionOptions{Node: o.Node, Log: quiet}

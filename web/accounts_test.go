@@ -131,8 +131,8 @@ func TestMe(t *testing.T) {
 	s := newSite(t)
 	ann := s.signUp("ann")
 	type user struct {
-		ID, Name    string
-		DisplayName string `json:"display_name"`
+		ID, Name, Role string
+		DisplayName    string `json:"display_name"`
 	}
 	if u := as[user](s.do(ann.Token, "PATCH /v1/me", object{"display_name": "Ann Lee"}).want(200)); u.DisplayName != "Ann Lee" {
 		t.Errorf("renamed to %+v", u)
@@ -140,8 +140,14 @@ func TestMe(t *testing.T) {
 	if u := as[user](s.do(ann.Token, "PATCH /v1/me", object{}).want(200)); u.DisplayName != "Ann Lee" {
 		t.Errorf("an empty change made it %+v", u)
 	}
-	if u := as[user](s.do(ann.Token, "GET /v1/me", nil).want(200)); u.DisplayName != "Ann Lee" || u.ID != ann.User.ID {
+	if u := as[user](s.do(ann.Token, "GET /v1/me", nil).want(200)); u.DisplayName != "Ann Lee" || u.ID != ann.User.ID || u.Role != "" {
 		t.Errorf("me %+v", u)
+	}
+	if err := s.store.SetRole(t.Context(), chat.UserID(ann.User.ID), chat.Support); err != nil {
+		t.Fatal(err)
+	}
+	if u := as[user](s.do(ann.Token, "GET /v1/me", nil).want(200)); u.Role != "support" {
+		t.Errorf("of the support: %+v", u)
 	}
 	bob := s.signUp("bob")
 	for _, ref := range []string{ann.User.ID, "@ann", "@ANN", "%40ann"} {

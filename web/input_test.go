@@ -73,6 +73,7 @@ func TestBadInput(t *testing.T) {
 		{"line break in a topic", create, object{"kind": "private", "name": "a", "topic": "a\nb"}, 422, "invalid", "topic"},
 		{"long topic", create, object{"kind": "private", "name": "a", "topic": strings.Repeat("x", 501)}, 422, "invalid", "topic"},
 		{"unknown member", create, object{"kind": "private", "name": "a", "members": []string{"@nobody"}}, 422, "invalid", "members"},
+		{"a kind that only the server makes", create, object{"kind": "order", "name": "Order 1"}, 422, "invalid", "kind"},
 		{"direct room with oneself", create, object{"kind": "direct", "members": []string{"@ann"}}, 422, "invalid", "members"},
 		{"direct room of three", create, object{"kind": "direct", "members": []string{"@eve", "@ann"}}, 422, "invalid", "members"},
 		{"101 members", create, object{"kind": "private", "name": "a", "members": strings.Fields(strings.Repeat("@eve ", 101))}, 422, "invalid", "members"},

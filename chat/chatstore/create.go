@@ -20,8 +20,8 @@ var errNameTaken = chat.Refuse(chat.ErrConflict, "the name is taken")
 // CreateRoom implements [chat.Store]. The same room again (its id and epoch are
 // random) is given as it was made.
 func (s *Store) CreateRoom(ctx context.Context, n chat.NewRoom) (chat.Room, []chat.Event, error) {
-	if n.Kind == chat.Direct {
-		room, err := s.directRoom(ctx, s.db.Read, n)
+	if n.Key() != "" {
+		room, err := s.keyedRoom(ctx, s.db.Read, n)
 		if err != nil || room.ID != "" {
 			return room, nil, err
 		}
@@ -50,7 +50,7 @@ func (s *Store) CreateRoom(ctx context.Context, n chat.NewRoom) (chat.Room, []ch
 func newView(n chat.NewRoom, rows []row) chat.Room {
 	room := chat.Room{
 		ID: n.ID, Kind: n.Kind, Name: n.Name, Topic: n.Topic,
-		Head: chat.Head{Epoch: n.Epoch, Seq: chat.Seq(len(rows))}, CreatedAt: n.CreatedAt,
+		Head: chat.Head{Epoch: n.Epoch, Seq: chat.Seq(len(rows))}, OrderID: n.OrderID, CreatedAt: n.CreatedAt,
 	}
 	if n.Creator.ID == "" {
 		return room
@@ -111,17 +111,19 @@ func firstRows(n chat.NewRoom) ([]row, [][]any, error) {
 			return nil, nil, err
 		}
 	}
+	for _, user := range n.Staff {
+		if err := enter(user, wire.ChangeInvited, chat.Moderator); err != nil {
+			return nil, nil, err
+		}
+	}
 	return rows, members, nil
 }
 
 func insertRoom(ctx context.Context, tx *sql.Tx, n chat.NewRoom, rows []row, members [][]any) error {
-	var directKey sql.NullString
-	if n.Kind == chat.Direct {
-		directKey = sql.NullString{String: n.DirectKey, Valid: true}
-	}
+	key := sql.NullString{String: n.Key(), Valid: n.Key() != ""}
 	if _, err := tx.ExecContext(ctx, "INSERT INTO rooms (id, kind, name, public_name, direct_key, topic, epoch,"+
 		" last_seq, last_message_no, created_at) VALUES (?,?,?,?,?,?,?,?,0,?)",
-		n.ID, n.Kind, n.Name, publicName(n.Kind, n.Name), directKey, n.Topic, n.Epoch, len(rows), n.CreatedAt); err != nil {
+		n.ID, n.Kind, n.Name, publicName(n.Kind, n.Name), key, n.Topic, n.Epoch, len(rows), n.CreatedAt); err != nil {
 		return fmt.Errorf("room: %w", err)
 	}
 	for _, m := range members {
@@ -138,7 +140,7 @@ func publicName(kind chat.RoomKind, name string) sql.NullString {
 }
 
 // existing says what is in the way of a new room: the same room, made by a
-// lost run of the same call; the direct room of the pair; or its name.
+// lost run of the same call; the room of the pair or the order; or its name.
 func (s *Store) existing(ctx context.Context, n chat.NewRoom, events int) (chat.Room, []chat.Event, error) {
 	room, err := s.oneRoom(ctx, s.db.Write, n.Creator.ID, "r.id=? AND r.epoch=?", n.ID, n.Epoch)
 	if err != nil {
@@ -148,8 +150,8 @@ func (s *Store) existing(ctx context.Context, n chat.NewRoom, events int) (chat.
 		_, first, err := s.Since(ctx, n.ID, 0, events)
 		return room, first, err
 	}
-	if n.Kind == chat.Direct {
-		room, err := s.directRoom(ctx, s.db.Write, n)
+	if n.Key() != "" {
+		room, err := s.keyedRoom(ctx, s.db.Write, n)
 		if err != nil || room.ID != "" {
 			return room, nil, err
 		}
@@ -157,8 +159,10 @@ func (s *Store) existing(ctx context.Context, n chat.NewRoom, events int) (chat.
 	return chat.Room{}, nil, errNameTaken
 }
 
-func (s *Store) directRoom(ctx context.Context, q sqldb.Queryer, n chat.NewRoom) (chat.Room, error) {
-	return s.oneRoom(ctx, q, n.Creator.ID, "r.direct_key=?", n.DirectKey)
+// keyedRoom finds the room that there is one of. Its column was named when there
+// were direct rooms only.
+func (s *Store) keyedRoom(ctx context.Context, q sqldb.Queryer, n chat.NewRoom) (chat.Room, error) {
+	return s.oneRoom(ctx, q, n.Creator.ID, "r.direct_key=?", n.Key())
 }
 
 func eventsOf(rows []row) []chat.Event {

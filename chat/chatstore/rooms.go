@@ -10,6 +10,7 @@ import (
 
 // roomView is a room as one user sees it; the user is its first argument.
 const roomView = "SELECT r.id, r.kind, r.name, r.topic, r.epoch, r.last_seq, r.last_message_no, r.created_at," +
+	" COALESCE(r.direct_key, '')," +
 	" m.role, m.read_seq, m.read_message_no" +
 	" FROM rooms r LEFT JOIN members m ON m.room_id=r.id AND m.user_id=? WHERE "
 
@@ -23,10 +24,12 @@ func (s *Store) rooms(ctx context.Context, q sqldb.Queryer, user chat.UserID, qu
 		var role sql.NullString
 		var read, readNo sql.NullInt64
 		var messages uint64
+		var key string
 		if err := rows.Scan(&r.ID, &r.Kind, &r.Name, &r.Topic, &r.Head.Epoch, &r.Head.Seq, &messages, &r.CreatedAt,
-			&role, &read, &readNo); err != nil {
+			&key, &role, &read, &readNo); err != nil {
 			return err
 		}
+		r.OrderID = chat.OrderOf(key)
 		if role.Valid {
 			r.Role, r.ReadSeq = chat.Role(role.String), chat.Seq(read.Int64)
 			r.Unread = messages - uint64(readNo.Int64)

@@ -1,11 +1,15 @@
 package chatstore_test
 
 import (
+	"context"
+	"database/sql"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"testing"
 
+	"hubbub/bus"
+	"hubbub/chat"
 	"hubbub/chat/chatstore"
 	"hubbub/chat/chattest"
 	"hubbub/internal/sqldb"
@@ -41,14 +45,28 @@ func openWith(t testing.TB, url string, opts sqldb.Options) (*chatstore.Store, *
 
 func TestSQLite(t *testing.T) {
 	chattest.Suite(t, func(t *testing.T) chattest.Stores {
-		s, _ := open(t, sqliteURL(t))
-		return s
+		s, db := open(t, sqliteURL(t))
+		return speaking{s, db}
 	})
 }
 
 func TestMariaDB(t *testing.T) {
 	chattest.Suite(t, func(t *testing.T) chattest.Stores {
-		s, _ := open(t, testenv.SharedMariaDB(t).NewDatabase(t))
-		return s
+		s, db := open(t, testenv.SharedMariaDB(t).NewDatabase(t))
+		return speaking{s, db}
 	})
+}
+
+// speaking gives each system message a transaction of its own.
+type speaking struct {
+	*chatstore.Store
+	db *sqldb.DB
+}
+
+func (s speaking) Say(ctx context.Context, room chat.RoomID, clientID, text string, at int64) (e bus.Event, err error) {
+	err = s.db.Tx(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		e, err = s.AppendSystem(ctx, tx, string(room), clientID, text, at)
+		return err
+	})
+	return e, err
 }

@@ -10,10 +10,11 @@ import (
 )
 
 // userColumns are those of users u that userFields takes.
-const userColumns = "u.id, COALESCE(u.name, ''), u.display_name, u.guest, u.disabled, u.created_at"
+const userColumns = "u.id, COALESCE(u.name, ''), u.display_name, u.guest, u.disabled, u.created_at," +
+	" COALESCE((SELECT role FROM staff WHERE user_id=u.id), '')"
 
 func userFields(u *chat.User) []any {
-	return []any{&u.ID, &u.Name, &u.DisplayName, &u.Guest, &u.Disabled, &u.CreatedAt}
+	return []any{&u.ID, &u.Name, &u.DisplayName, &u.Guest, &u.Disabled, &u.CreatedAt, &u.Role}
 }
 
 // CreateUser implements [chat.AccountStore].
@@ -99,24 +100,30 @@ func (s *Store) SetPassword(ctx context.Context, id chat.UserID, hash string, ke
 		if _, err := tx.ExecContext(ctx, "UPDATE users SET password_hash=? WHERE id=?", hash, id); err != nil {
 			return err
 		}
-		err := each(ctx, tx, func(rows *sql.Rows) error {
-			var session chat.SessionID
-			if err := rows.Scan(&session); err != nil {
-				return err
-			}
-			if !slices.Contains(ended, session) {
-				ended = append(ended, session)
-			}
-			return nil
-		}, "SELECT id FROM sessions WHERE user_id=? AND id<>?"+s.db.Dialect.ForUpdate(), id, keep)
-		if err != nil {
-			return err
-		}
-		_, err = tx.ExecContext(ctx, "DELETE FROM sessions WHERE user_id=? AND id<>?", id, keep)
-		return err
+		return s.endSessions(ctx, tx, id, keep, &ended)
 	})
 	if err != nil {
 		return nil, err
 	}
 	return ended, nil
+}
+
+// endSessions deletes the sessions of a user but keep, and adds those to ended
+// that are not in it yet.
+func (s *Store) endSessions(ctx context.Context, tx *sql.Tx, user chat.UserID, keep chat.SessionID, ended *[]chat.SessionID) error {
+	err := each(ctx, tx, func(rows *sql.Rows) error {
+		var session chat.SessionID
+		if err := rows.Scan(&session); err != nil {
+			return err
+		}
+		if !slices.Contains(*ended, session) {
+			*ended = append(*ended, session)
+		}
+		return nil
+	}, "SELECT id FROM sessions WHERE user_id=? AND id<>?"+s.db.Dialect.ForUpdate(), user, keep)
+	if err != nil {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, "DELETE FROM sessions WHERE user_id=? AND id<>?", user, keep)
+	return err
 }

@@ -81,12 +81,51 @@ func (m *Memory) SetDisplayName(ctx context.Context, id chat.UserID, name string
 	return nil
 }
 
-// Disable ends or restores a user's right to be there. Stores have no such
-// call yet; tests of those who read the flag need it.
-func (m *Memory) Disable(id chat.UserID, disabled bool) {
-	m.mu.Lock()
+// SetRole implements chat.AccountStore.
+func (m *Memory) SetRole(ctx context.Context, id chat.UserID, role chat.UserRole) error {
+	if err := m.enter(ctx, "SetRole"); err != nil {
+		return err
+	}
 	defer m.mu.Unlock()
-	m.users[id].Disabled = disabled
+	u := m.users[id]
+	if u == nil {
+		return chat.NoUser()
+	}
+	u.Role = role
+	return nil
+}
+
+// Staff implements chat.AccountStore.
+func (m *Memory) Staff(ctx context.Context, role chat.UserRole, limit int) ([]chat.User, error) {
+	if err := m.enter(ctx, "Staff"); err != nil {
+		return nil, err
+	}
+	defer m.mu.Unlock()
+	var out []chat.User
+	for _, u := range m.users {
+		if u.Role == role && !u.Disabled {
+			out = append(out, u.User)
+		}
+	}
+	slices.SortFunc(out, func(a, b chat.User) int { return cmp.Compare(a.ID, b.ID) })
+	return out[:min(limit, len(out))], nil
+}
+
+// SetDisabled implements chat.AccountStore.
+func (m *Memory) SetDisabled(ctx context.Context, id chat.UserID, disabled bool) ([]chat.SessionID, error) {
+	if err := m.enter(ctx, "SetDisabled"); err != nil {
+		return nil, err
+	}
+	defer m.mu.Unlock()
+	u := m.users[id]
+	if u == nil {
+		return nil, chat.NoUser()
+	}
+	u.Disabled = disabled
+	if !disabled {
+		return nil, nil
+	}
+	return m.endAll(id, ""), nil
 }
 
 // SetPassword implements chat.AccountStore.
@@ -100,14 +139,18 @@ func (m *Memory) SetPassword(ctx context.Context, id chat.UserID, hash string, k
 		return nil, chat.NoUser()
 	}
 	u.hash = hash
-	var ended []chat.SessionID
-	for sid, s := range m.session {
-		if s.User == id && sid != keep {
-			ended = append(ended, sid)
-			delete(m.session, sid)
+	return m.endAll(id, keep), nil
+}
+
+// endAll ends the sessions of a user but keep.
+func (m *Memory) endAll(user chat.UserID, keep chat.SessionID) (ended []chat.SessionID) {
+	for id, s := range m.session {
+		if s.User == user && id != keep {
+			ended = append(ended, id)
+			delete(m.session, id)
 		}
 	}
-	return ended, nil
+	return ended
 }
 
 // CreateSession implements chat.AccountStore.

@@ -15,7 +15,7 @@ type room struct {
 	id        chat.RoomID
 	epoch     chat.Epoch
 	is        wire.RoomBody
-	directKey string
+	key       string // chat.NewRoom.Key
 	createdAt int64
 	members   map[chat.UserID]*member
 	log       []entry // log[i] has the seq i+1
@@ -58,6 +58,7 @@ func (r *room) add(d chat.Draft) chat.Event {
 func (m *Memory) view(r *room, user chat.UserID) chat.Room {
 	out := chat.Room{
 		ID: r.id, Kind: r.kind(), Name: r.is.Name, Topic: r.is.Topic, Head: r.head(), CreatedAt: r.createdAt,
+		OrderID: chat.OrderOf(r.key),
 	}
 	me := r.members[user]
 	if me == nil {
@@ -95,7 +96,7 @@ func (m *Memory) CreateRoom(ctx context.Context, n chat.NewRoom) (chat.Room, []c
 	defer m.mu.Unlock()
 	for _, r := range m.rooms {
 		switch {
-		case n.Kind == chat.Direct && r.directKey == n.DirectKey:
+		case n.Key() != "" && r.key == n.Key():
 			return m.view(r, n.Creator.ID), nil, nil
 		case n.Kind == chat.Public && r.kind() == chat.Public && r.is.Name == n.Name:
 			return chat.Room{}, nil, chat.Refuse(chat.ErrConflict, "the name is taken")
@@ -104,7 +105,7 @@ func (m *Memory) CreateRoom(ctx context.Context, n chat.NewRoom) (chat.Room, []c
 		}
 	}
 	r := &room{
-		id: n.ID, epoch: n.Epoch, createdAt: n.CreatedAt, directKey: n.DirectKey,
+		id: n.ID, epoch: n.Epoch, createdAt: n.CreatedAt, key: n.Key(),
 		is:        wire.RoomBody{Kind: string(n.Kind), Name: n.Name, Topic: n.Topic},
 		members:   map[chat.UserID]*member{},
 		revisions: map[chat.Seq]*chat.Revision{},
@@ -131,6 +132,11 @@ func (m *Memory) CreateRoom(ctx context.Context, n chat.NewRoom) (chat.Room, []c
 	for _, other := range n.Members {
 		if r.members[other.ID] == nil {
 			enter(other, wire.ChangeInvited, chat.Plain)
+		}
+	}
+	for _, other := range n.Staff {
+		if r.members[other.ID] == nil {
+			enter(other, wire.ChangeInvited, chat.Moderator)
 		}
 	}
 	return m.view(r, n.Creator.ID), events, nil

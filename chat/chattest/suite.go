@@ -1,12 +1,14 @@
 package chattest
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"strings"
 	"testing"
 
+	"hubbub/bus"
 	"hubbub/chat"
 	"hubbub/chat/wire"
 )
@@ -15,6 +17,8 @@ import (
 type Stores interface {
 	chat.Store
 	chat.AccountStore
+	// Say appends a system message, in a transaction of its own.
+	Say(ctx context.Context, room chat.RoomID, clientID, text string, at int64) (bus.Event, error)
 }
 
 // Suite tests that a store keeps the contracts of chat.Store and
@@ -28,6 +32,7 @@ func Suite(t *testing.T, open func(t *testing.T) Stores) {
 	}{
 		{"rooms", world.rooms},
 		{"direct rooms", world.directRooms},
+		{"rooms of orders", world.orderRooms},
 		{"lists", world.lists},
 		{"append", world.append},
 		{"idempotency", world.idempotency},
@@ -39,11 +44,14 @@ func Suite(t *testing.T, open func(t *testing.T) Stores) {
 		{"deletes", world.deletes},
 		{"reactions", world.reactions},
 		{"pins", world.pins},
+		{"what the server says", world.systemMessages},
 		{"pages", world.pages},
 		{"bytes of a read", world.bytesOfRead},
 		{"reading", world.reading},
 		{"text", world.text},
 		{"users", world.accounts},
+		{"roles", world.roles},
+		{"disabled users", world.disabled},
 		{"passwords", world.passwords},
 		{"sessions", world.sessions},
 		{"tickets", world.tickets},

@@ -143,7 +143,21 @@ func (w world) memberMatrix() {
 		private role    member    FFFF
 		private role    moderator FFFF
 		private role    owner     N+++
-		direct  role    member    FF`
+		direct  role    member    FF
+		order   joined  none      N
+		order   joined  member    C
+		order   left    none      N
+		order   left    member    F
+		order   left    moderator +
+		order   invited none      NNN
+		order   invited member    FFF
+		order   invited moderator FFF
+		order   kicked  none      NNN
+		order   kicked  member    FFF
+		order   kicked  moderator FFF
+		order   role    none      NNN
+		order   role    member    FFF
+		order   role    moderator FFF`
 	want := map[byte]error{'F': chat.ErrForbidden, 'N': chat.ErrNotFound, 'C': chat.ErrConflict}
 	roles := []chat.Role{"", chat.Plain, chat.Moderator, chat.Owner}
 	founder := w.user("Founder")
@@ -198,6 +212,23 @@ func (w world) populated(kind chat.RoomKind, founder, a chat.Actor, aRole chat.R
 			return w.room(kind, founder, a)
 		}
 		return w.room(kind, a, b)
+	}
+	if kind == chat.Order {
+		n := orderRoom(chat.NewID())
+		for _, m := range []struct {
+			chat.Actor
+			chat.Role
+		}{{a, aRole}, {b, bRole}} {
+			switch m.Role {
+			case chat.Plain:
+				n.Members = append(n.Members, m.Actor)
+			case chat.Moderator:
+				n.Staff = append(n.Staff, m.Actor)
+			}
+		}
+		room, _, err := w.s.CreateRoom(w.Context(), n)
+		w.ok(err)
+		return room.ID
 	}
 	room := w.room(kind, founder)
 	for _, m := range []struct {

@@ -117,6 +117,7 @@ func TestDecodeRefuses(t *testing.T) {
 		{post(`"room":"a","text":"` + strings.Repeat("é", MaxText+1) + `"`), invalid, "text", "i"},
 		{post(`"room":"a","text":"x","kind":"html"`), invalid, "kind", "i"},
 		{post(`"room":"a","text":"x","kind":"image"`), unsupported, "kind", "i"},
+		{post(`"room":"a","text":"x","kind":"system"`), invalid, "kind", "i"}, // of the server alone
 		{post(`"room":"a","text":"x","kind":"file"`), unsupported, "kind", "i"},
 		{`{"type":"edit","id":"i","room":"a","seq":1,"text":""}`, invalid, "text", "i"},
 

@@ -65,6 +65,13 @@ type EventFrame struct {
 	Role    string `json:"role,omitempty"`
 	Name    string `json:"name,omitempty"`
 	Topic   string `json:"topic,omitempty"`
+
+	Order   string `json:"order,omitempty"`
+	Number  string `json:"number,omitempty"`
+	Version uint64 `json:"version,omitempty"`
+	From    string `json:"from,omitempty"`
+	Status  string `json:"status,omitempty"`
+	Reason  string `json:"reason,omitempty"`
 }
 
 // ParseEvent reads a frame of the JSON format that is a log event, or one of

@@ -65,6 +65,7 @@ func frameCases() []frameCase {
 			{Room: roomID, Seq: 3, At: at, Actor: bob, ClientID: "b1", Kind: KindMarkdown, Text: "*Hi*\nthere", ReplyTo: 2,
 				EditedAt: &at, Pinned: true, Reactions: []Reaction{{Emoji: "👍", Users: []string{adaID}}}},
 			{Room: roomID, Seq: 5, At: at, Actor: bob, ClientID: "b2", Kind: KindText, Deleted: true},
+			{Room: roomID, Seq: 6, At: at, Actor: Actor{Name: "hubbub"}, ClientID: "order/1/2", Kind: KindSystem, Text: "Order K7Q2-M9XD: pending → paid"},
 		}}},
 		{"empty page", Page{Room: roomID, Items: []Message{}}},
 		{"typing", TypingNow{Room: roomID, User: ada}},
@@ -121,6 +122,15 @@ func eventCases() []eventCase {
 	add("role", TypeMember, MemberBody{User: bob, Change: ChangeRole, Role: "moderator"})
 	add("kicked", TypeMember, MemberBody{User: bob, Change: ChangeKicked})
 	add("left", TypeMember, MemberBody{User: ada, Change: ChangeLeft})
+	add("message of the server", TypeMessage, MessageBody{Kind: KindSystem, Text: "Order K7Q2-M9XD: pending → paid\nBob: forged"})
+	cases[len(cases)-1].event.Actor = Actor{Name: "hubbub"}
+	o := OrderBody{Order: "019b7a1c-6a00-7c3e-9d7a-0f2b6a1c4e55", Number: "K7Q2-M9XD", Version: 1, Change: "placed", Status: "pending"}
+	add("order placed", TypeOrder, o)
+	o.Version, o.Change, o.From, o.Status, o.Reason = 2, "moved", "pending", "cancelled", "ordered\ntwice"
+	add("order cancelled", TypeOrder, o)
+	for i := len(cases) - 2; i < len(cases); i++ {
+		cases[i].event.Room, cases[i].event.ClientID = "orders/"+adaID, ""
+	}
 	return cases
 }
 

@@ -143,6 +143,8 @@ func eventBody(typ string) any {
 		return &MemberBody{}
 	case TypeRoom:
 		return &RoomBody{}
+	case TypeOrder:
+		return &OrderBody{}
 	}
 	return nil
 }

@@ -158,6 +158,8 @@ func (c *textCodec) page(p Page) []byte {
 		switch {
 		case m.Deleted:
 			lines = append(lines, author(m.Actor.Name)+" (deleted)")
+		case m.Kind == KindSystem:
+			lines = append(lines, "* "+clean(m.Text))
 		default:
 			lines = append(lines, author(m.Actor.Name)+": "+clean(m.Text))
 		}
@@ -204,6 +206,9 @@ func (c *textCodec) Event(frame []byte) []byte {
 		if e.Deleted {
 			return line("%s (deleted)", author(who))
 		}
+		if e.Kind == KindSystem {
+			return line("* %s", e.Text)
+		}
 		return line("%s: %s", author(who), e.Text)
 	case TypeEdited:
 		if e.Text == "" {
@@ -232,8 +237,21 @@ func (c *textCodec) Event(frame []byte) []byte {
 			return line("* the room is called %s", e.Name)
 		}
 		return line("* the room is called %s: %s", e.Name, e.Topic)
+	case TypeOrder:
+		return orderLine(e)
 	}
 	return nil
+}
+
+func orderLine(e EventFrame) []byte {
+	what := e.Change + ", it is " + e.Status
+	if e.From != "" {
+		what = e.From + " → " + e.Status
+	}
+	if e.Reason != "" {
+		what += " (" + e.Reason + ")"
+	}
+	return line("* order %s: %s", e.Number, what)
 }
 
 func memberLine(who string, e EventFrame) []byte {

@@ -35,6 +35,7 @@ const (
 const (
 	KindText     = "text"
 	KindMarkdown = "markdown"
+	KindSystem   = "system" // said by the server itself; nobody can send it
 )
 
 // Types of log events. Each is a frame type too: the frame is the event.
@@ -46,6 +47,7 @@ const (
 	TypePinned  = "pinned"  // a message was pinned or unpinned
 	TypeMember  = "member"  // somebody joined, left, was invited, kicked or got a role
 	TypeRoom    = "room"    // the room was created, renamed or got a topic
+	TypeOrder   = "order"   // an order was placed, moved or changed; in its customer's stream, in no room
 )
 
 // Actor is who did something: the id, and the display name at that time.
@@ -120,18 +122,32 @@ type RoomBody struct {
 	Topic string `json:"topic"`
 }
 
+// OrderBody are the fields of an "order" event.
+type OrderBody struct {
+	Order   string `json:"order"`
+	Number  string `json:"number"`
+	Version uint64 `json:"version"` // of the order, after it
+	// Change is placed, moved, changed (note, metadata or address) or room (its
+	// support room was opened).
+	Change string `json:"change"`
+	From   string `json:"from,omitempty"` // the status before, of moved
+	Status string `json:"status"`         // the status after it
+	Reason string `json:"reason,omitempty"`
+}
+
 // User is a person or program with an account, or a guest.
 type User struct {
 	ID          string `json:"id"`
 	Name        string `json:"name,omitempty" doc:"Sign-in name; guests have none."`
 	DisplayName string `json:"display_name"`
 	Guest       bool   `json:"guest,omitempty"`
+	Role        string `json:"role,omitempty" enum:"support" doc:"What the user is to the whole deployment: support, or absent."`
 }
 
 // Room is a room as one user sees it.
 type Room struct {
 	ID    string `json:"id"`
-	Kind  string `json:"kind" enum:"public,private,direct"`
+	Kind  string `json:"kind" enum:"public,private,direct,order"`
 	Name  string `json:"name,omitempty" doc:"Direct rooms have none."`
 	Topic string `json:"topic,omitempty"`
 	Epoch string `json:"epoch" doc:"The life of the room's log; changes when a backup was restored."`
@@ -141,6 +157,7 @@ type Room struct {
 	ReadSeq uint64  `json:"read_seq,omitempty" doc:"Up to where the caller has read."`
 	Unread  uint64  `json:"unread,omitempty" doc:"Messages after read_seq."`
 	With    []Actor `json:"with,omitempty" doc:"In a direct room: the others."`
+	OrderID string  `json:"order_id,omitempty" doc:"In the room of an order: which one."`
 	// CreatedAt is RFC 3339, UTC, microseconds.
 	CreatedAt Time `json:"created_at"`
 }
@@ -159,7 +176,7 @@ type Message struct {
 	At        Time       `json:"at"`
 	Actor     Actor      `json:"actor"`
 	ClientID  string     `json:"client_id"`
-	Kind      string     `json:"kind"`
+	Kind      string     `json:"kind" doc:"text, markdown, or system: said by the server itself."`
 	Text      string     `json:"text"`
 	ReplyTo   uint64     `json:"reply_to,omitempty"`
 	EditedAt  *Time      `json:"edited_at,omitempty"`

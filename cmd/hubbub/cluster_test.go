@@ -13,6 +13,10 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if customer := os.Getenv(asMover); customer != "" {
+		beMover(customer)
+		return
+	}
 	if os.Getenv(asNode) != "" {
 		beNode()
 		return

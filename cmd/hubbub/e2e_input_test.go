@@ -54,6 +54,7 @@ func TestBadFrames(t *testing.T) {
 		{"missing room", `{"type":"join","id":"x"}`, "invalid", "room"},
 		{"long room", `{"type":"join","id":"x","room":"` + strings.Repeat("r", 999) + `"}`, "invalid", "room"},
 		{"unknown kind", post(`,"text":"a","kind":"html"`), "invalid", "kind"},
+		{"a message of the server", post(`,"text":"a","kind":"system"`), "invalid", "kind"},
 		{"a kind that this server has not", post(`,"text":"a","kind":"image"`), "unsupported", "kind"},
 		{"reply to what is not there", post(`,"text":"a","reply_to":999`), "", ""},
 		{"the same id with another text", `{"type":"post","id":"once","room":"` + room + `","text":"another text"}`, "conflict", ""},

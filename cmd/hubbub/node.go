@@ -19,6 +19,8 @@ import (
 	"hubbub/chat/chatstore"
 	"hubbub/internal/sqldb"
 	"hubbub/mw"
+	"hubbub/orders"
+	"hubbub/orders/orderstore"
 	"hubbub/web"
 )
 
@@ -35,6 +37,7 @@ type node struct {
 	presence *chat.Presence
 	rooms    *chat.Rooms
 	accounts *chat.Accounts
+	orders   *orders.Service
 	sockets  *web.Sockets
 	server   *web.Server
 
@@ -72,14 +75,18 @@ func newNode(ctx context.Context, cfg Config, log *slog.Logger) (_ *node, err er
 	if err := reach(ctx, "the database of --sql", db.String(), db.Ping); err != nil {
 		return nil, err
 	}
-	if err := chatstore.Migrate(ctx, db); err != nil {
+	if err := errors.Join(chatstore.Migrate(ctx, db), orderstore.Migrate(ctx, db)); err != nil {
 		return nil, fmt.Errorf("bring the database up to date: %w", err)
 	}
 	n.database = db.String()
 	store := chatstore.New(db, log)
+	orderStore, err := orderstore.New(ctx, db, log, store)
+	if err != nil {
+		return nil, err
+	}
 
 	degraded := func() bool { return !n.bus.Healthy() }
-	n.hub = chat.NewHub(store, store, chat.HubOptions{Log: log, Degraded: degraded, Probe: probe})
+	n.hub = chat.NewHub(chat.WithOrders(store, orderLog{orderStore}), store, chat.HubOptions{Log: log, Degraded: degraded, Probe: probe})
 	leases, err := n.openBus(ctx, store)
 	if err != nil {
 		return nil, err
@@ -97,6 +104,8 @@ func newNode(ctx context.Context, cfg Config, log *slog.Logger) (_ *node, err er
 		LoginLimit:  func(key string) (bool, time.Duration) { return logins.Allow(key, time.Now()) },
 		SignUpLimit: func(addr string) (bool, time.Duration) { return signUps.Allow(addr, time.Now()) },
 	})
+
+	n.orders = newOrders(orderStore, n.accounts, n.rooms, n.bus, clock, log)
 
 	origins, err := mw.ParseOrigins(cfg.Origins, cfg.Listen)
 	if err != nil {
@@ -210,6 +219,7 @@ func (n *node) Run(ctx context.Context) error {
 	start(&parts, writing, "hub", n.hub.Run)
 	start(&parts, writing, "presence", n.presence.Run)
 	start(&parts, writing, "accounts", n.accounts.Run)
+	start(&parts, writing, "orders", n.orders.Run)
 
 	public := newHTTPServer(n.server.Handler(), n.log)
 	start(&parts, writing, "public listener", func(context.Context) error { return serveHTTP(public, n.public) })

@@ -27,7 +27,6 @@ type frame struct {
 	Epoch        string
 	Seq          uint64
 	Head         uint64
-	From         uint64
 	Node         string
 	Code         string
 	Detail       string

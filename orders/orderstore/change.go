@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strconv"
 
 	"hubbub/bus"
 	"hubbub/internal/sqldb"
@@ -211,10 +212,16 @@ func (c *call) log(ctx context.Context, tx *sql.Tx, o orders.Order, e orders.Eve
 		return nil
 	}
 	var told bus.Event
-	told, err := c.s.rooms.AppendSystem(ctx, tx, o.RoomID, c.event, text, c.at)
+	told, err := c.s.rooms.AppendSystem(ctx, tx, o.RoomID, messageID(e), text, c.at)
 	if err != nil {
 		return fmt.Errorf("tell the room: %w", err)
 	}
 	c.reply.Message = &told
 	return nil
+}
+
+// messageID is the client id of the message about an event: a client that shows
+// the customer's stream and the room can tell that the two are one.
+func messageID(e orders.Event) string {
+	return "order/" + string(e.Order) + "/" + strconv.FormatUint(e.Version, 10)
 }

@@ -254,7 +254,7 @@ class Page {
     if (this.headKey === key) return;
     this.headKey = key;
     fill(this.head, iconButton("back", s.back, () => this.home(), { class: "back" }),
-      !room.direct && h("span.room-sign", {}, icon(room.kind === "private" ? "lock" : "hash", 18)),
+      !room.direct && h("span.room-sign", {}, icon(room.sign, 18)),
       h("div.room-title", {}, h("h1", { dir: "auto" }, room.title), room.topic && h("p.topic", { dir: "auto", title: room.topic }, room.topic)),
       here > 0 && !room.direct && h("span.here", {}, h("i.presence.online"), s.hereNow(here)),
       iconButton("people", s.details, () => roomDetails(this.store, room, this.go)));

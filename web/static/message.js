@@ -35,9 +35,9 @@ export function rows({ room, me, echoes, marked, quotes, on }) {
         before = null;
       }
     }
-    if (item.note) {
-      const text = note(item, room);
-      out.push({ key: `m${item.seq}`, version: text, note: true, make: () => h("p.note", { dir: "auto" }, text) });
+    if (item.note || item.kind === "system") {
+      const text = item.note ? note(item, room) : item.text;
+      out.push({ key: `m${item.seq}`, version: text, note: true, make: () => h("p.note", { dir: "auto", ...(!item.note && { "data-seq": item.seq, tabIndex: -1 }) }, text) });
       before = null;
       continue;
     }
@@ -68,7 +68,7 @@ function follows(before, item) {
 
 function start(room) {
   return h("div.start", {},
-    room.direct ? avatar(room.others[0]?.id, room.title, "large") : h("span.start-sign", {}, icon(room.kind === "private" ? "lock" : "hash", 26)),
+    room.direct ? avatar(room.others[0]?.id, room.title, "large") : h("span.start-sign", {}, icon(room.sign, 26)),
     h("h2", { dir: "auto" }, room.direct ? s.directEmpty(room.title) : s.roomEmpty(room.mark)),
     room.topic && h("p.topic", { dir: "auto" }, room.topic),
     h("p", {}, room.direct ? s.directEmptyText : s.roomEmptyText));

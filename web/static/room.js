@@ -45,6 +45,16 @@ export class Room {
     return this.kind === "direct";
   }
 
+  /** ofOrder: the server says who is in it and what it is called. */
+  get ofOrder() {
+    return this.kind === "order";
+  }
+
+  /** sign is the icon that stands before the title. */
+  get sign() {
+    return this.kind === "public" ? "hash" : "lock";
+  }
+
   get member() {
     return this.role !== "";
   }

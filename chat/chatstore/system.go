@@ -1,0 +1,49 @@
+package chatstore
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+
+	"hubbub/bus"
+	"hubbub/chat"
+)
+
+// AppendSystem lets the server itself say something in a room, within a
+// transaction of somebody else: it is there exactly if that commits. It locks
+// the room's row until then, so a caller takes its own locks first, and asks for
+// one room only. The result is to be published after COMMIT.
+//
+// The client id makes it one message: when the transaction is run again after a
+// COMMIT whose outcome was not heard, the message of the first run is given. The
+// same id with another text is an error, as is a room that is not there.
+func (s *Store) AppendSystem(ctx context.Context, tx *sql.Tx, room, clientID, text string, at int64) (bus.Event, error) {
+	d, err := chat.SystemDraft(clientID, text, at)
+	if err != nil {
+		return bus.Event{}, err
+	}
+	b := batch{tx: tx, dialect: s.db.Dialect, stored: map[clientKey]row{}}
+	if err := b.lock(ctx, chat.RoomID(room)); err != nil {
+		return bus.Event{}, fmt.Errorf("chatstore: system message: %w", err)
+	}
+	if err := b.find(ctx, d.Actor.ID, []string{d.ClientID}); err != nil {
+		return bus.Event{}, fmt.Errorf("chatstore: system message: %w", err)
+	}
+	if old, ok := b.known(d); ok {
+		if old.Err != nil {
+			return bus.Event{}, fmt.Errorf("chatstore: system message %q: %w", clientID, old.Err)
+		}
+		return old.Event.Hint(), nil
+	}
+	r := row{hash: d.Hash, messageNo: b.messageNo + 1, Event: chat.Event{
+		Room: b.room, Epoch: b.epoch, Seq: b.next(), Kind: d.Kind,
+		Actor: d.Actor, ClientID: d.ClientID, At: d.At, Body: d.Body,
+	}}
+	if err := insertRows(ctx, tx, []row{r}); err != nil {
+		return bus.Event{}, fmt.Errorf("chatstore: system message: %w", err)
+	}
+	if _, err := tx.ExecContext(ctx, "UPDATE rooms SET last_seq=?, last_message_no=? WHERE id=?", r.Seq, r.messageNo, r.Room); err != nil {
+		return bus.Event{}, fmt.Errorf("chatstore: system message: counters: %w", err)
+	}
+	return r.Event.Hint(), nil
+}
