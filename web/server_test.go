@@ -21,6 +21,8 @@ import (
 	"hubbub/chat"
 	"hubbub/chat/chattest"
 	"hubbub/mw"
+	"hubbub/orders"
+	"hubbub/orders/orderstest"
 	"hubbub/web"
 )
 
@@ -31,10 +33,14 @@ type silent struct{}
 
 func (silent) Publish(bus.Event) error { return nil }
 
+func (silent) PublishOrder(orders.Event, string, *bus.Event) {}
+
 // site is a server over a store in memory.
 type site struct {
 	t       *testing.T
 	store   *chattest.Memory
+	orders  *orderstest.Memory
+	keys    *orders.Keys
 	web     *web.Server
 	handler http.Handler
 	log     *buffer
@@ -60,7 +66,7 @@ func (b *buffer) String() string {
 
 func newSite(t *testing.T, change ...func(*web.Options)) *site {
 	t.Helper()
-	s := &site{t: t, store: chattest.NewMemory(), log: &buffer{}}
+	s := &site{t: t, store: chattest.NewMemory(), orders: orderstest.NewMemory(), log: &buffer{}}
 	log := slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	rooms := chat.NewRooms(s.store, s.store, silent{}, chat.RoomsOptions{Node: "n1", Log: log})
 	ctx, cancel := context.WithCancel(context.Background())
@@ -75,12 +81,18 @@ func newSite(t *testing.T, change ...func(*web.Options)) *site {
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.keys = orders.NewKeys(&orderstest.Keys{}, time.Now, func(id string) { s.web.Forget(id) })
+	forget := func(u chat.UserID) { s.web.Forget(string(u)) }
 	o := web.Options{
-		Rooms:    rooms,
-		Accounts: chat.NewAccounts(s.store, chat.AccountOptions{Guests: true, HashMemory: 64, Log: log}),
-		Node:     "n1", Version: "test", Log: log, Registry: prometheus.NewRegistry(),
+		Rooms: rooms,
+		Accounts: chat.NewAccounts(s.store, chat.AccountOptions{Guests: true, HashMemory: 64, Log: log,
+			Ended: func(u chat.UserID, _ []chat.SessionID) { forget(u) }, Changed: forget}),
+		Orders: orders.NewService(orders.Options{
+			Store: s.orders, Customers: customers{s.store}, Rooms: &orderRooms{}, Publisher: silent{}, Log: log}),
+		Keys: s.keys, CursorKey: bytes.Repeat([]byte{1}, 32),
+		Node: "n1", Version: "test", Log: log, Registry: prometheus.NewRegistry(),
 		Origins: origins, Proxies: proxies,
-		PerAddress: mw.NewLimiter(mw.Rate{}), PerUser: mw.NewLimiter(mw.Rate{}),
+		PerAddress: mw.NewLimiter(mw.Rate{}), PerUser: mw.NewLimiter(mw.Rate{}), PerKey: mw.NewLimiter(mw.Rate{}),
 		Static: fstest.MapFS{
 			"index.html": {Data: []byte("<!doctype html><title>hubbub</title>")},
 			"docs.html":  {Data: []byte("<!doctype html><title>docs</title>")},

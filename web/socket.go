@@ -163,6 +163,10 @@ func (s *Sockets) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		mw.WriteProblem(w, r, http.StatusBadRequest, "bad_request", "a request for a socket has no body", 0)
 		return
 	}
+	if p, _ := mw.PrincipalFrom(r.Context()); p.Key {
+		mw.WriteProblem(w, r, http.StatusForbidden, "forbidden", "sockets are not for keys", 0)
+		return
+	}
 	id := Caller(r.Context())
 	if id.User.ID == "" && hasCredentials(r) {
 		w.Header().Set("WWW-Authenticate", "Bearer")
