@@ -37,7 +37,7 @@ type AccountOptions struct {
 	// block. Nothing is told of sessions that expire.
 	Ended func(user UserID, sessions []SessionID)
 	// Changed is told after something about a user has changed that is read with
-	// each call: the display name. It must not block.
+	// each call: the display name, the role. It must not block.
 	Changed func(user UserID)
 	// HashMemory is the cost of a password hash in KiB; 19456 when 0. Tests take less.
 	HashMemory uint32

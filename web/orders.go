@@ -33,7 +33,11 @@ func orderCaller(ctx context.Context) orders.Caller {
 	case orders.Caller:
 		return who
 	case chat.Identity:
-		return orders.Caller{ID: string(who.User.ID), Name: who.User.DisplayName, Role: roleOf(who.User)}
+		c := orders.Caller{ID: string(who.User.ID), Name: who.User.DisplayName, Role: orders.Customer}
+		if who.User.Role == chat.Support {
+			c.Role = orders.Support
+		}
+		return c
 	}
 	return orders.Caller{}
 }

@@ -10,7 +10,6 @@ import (
 
 	"github.com/go-chi/chi/v5"
 
-	"hubbub/chat"
 	"hubbub/orders"
 )
 
@@ -238,9 +237,4 @@ func (s *Server) listOrderEvents(ctx context.Context, in *orderEventsInput) (*or
 		body = append(body, "null}"...)
 	}
 	return &orderEventsOutput{"application/json", privately, body}, nil
-}
-
-// roleOf is what a user may do with orders.
-func roleOf(u chat.User) orders.Role {
-	return orders.Customer
 }
