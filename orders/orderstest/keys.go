@@ -110,8 +110,10 @@ func TestKeyStore(t *testing.T, s orders.KeyStore) {
 	first.RevokedAt = 300
 	want(token(0), first)
 	want(token(1), second)
-	if err := s.RevokeKey(ctx, "CCCCCCCCCCCCCCCCCCCCCCCCCC", 1); !errors.Is(err, orders.ErrNotFound) {
-		t.Errorf("revoking no key is %v", err)
+	for _, id := range []string{"CCCCCCCCCCCCCCCCCCCCCCCCCC", "aaaaaaaaaaaaaaaaaaaaaaaaaa", "", "clé"} {
+		if err := s.RevokeKey(ctx, id, 1); !errors.Is(err, orders.ErrNotFound) {
+			t.Errorf("revoking %q, which is no key, is %v", id, err)
+		}
 	}
 	if list, err := s.Keys(ctx); err != nil || !slices.Equal(list, []orders.APIKey{second, first}) {
 		t.Errorf("listed %+v, %v", list, err)
