@@ -84,6 +84,11 @@ func newCommand(words []string, flags map[string]string) (command, error) {
 	return command{}, errors.New("the commands are: " + strings.Join(like, "; "))
 }
 
+// known tells whether the command has a form that exists, wherever it comes from.
+func (c command) known() bool {
+	return slices.ContainsFunc(verbs, func(v verb) bool { return v.words == c.Verb && len(v.args) == len(c.Args) })
+}
+
 // check looks at what can be seen to be wrong without a database.
 func (c *command) check(v verb) error {
 	switch c.Verb {

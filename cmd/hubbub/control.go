@@ -65,7 +65,7 @@ type answerControl struct {
 func controlHandler(o operator, log *slog.Logger) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var c command
-		if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxControl)).Decode(&c); err != nil {
+		if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxControl)).Decode(&c); err != nil || !c.known() {
 			http.Error(w, "not a command", http.StatusBadRequest)
 			return
 		}
