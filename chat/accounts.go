@@ -36,6 +36,9 @@ type AccountOptions struct {
 	// password changed), so that their sockets on every node close. It must not
 	// block. Nothing is told of sessions that expire.
 	Ended func(user UserID, sessions []SessionID)
+	// Changed is told after something about a user has changed that is read with
+	// each call: the display name, the role. It must not block.
+	Changed func(user UserID)
 	// HashMemory is the cost of a password hash in KiB; 19456 when 0. Tests take less.
 	HashMemory uint32
 	// Log is where Run tells of sweeps that failed; slog.Default() when nil.
@@ -66,6 +69,9 @@ func NewAccounts(store AccountStore, o AccountOptions) *Accounts {
 	}
 	if o.Ended == nil {
 		o.Ended = func(UserID, []SessionID) {}
+	}
+	if o.Changed == nil {
+		o.Changed = func(UserID) {}
 	}
 	if o.Log == nil {
 		o.Log = slog.Default()
@@ -192,6 +198,7 @@ func (a *Accounts) SetDisplayName(ctx context.Context, who Identity, name string
 	if err := a.store.SetDisplayName(ctx, who.User.ID, name); err != nil {
 		return User{}, fmt.Errorf("set display name: %w", err)
 	}
+	a.o.Changed(who.User.ID)
 	u := who.User
 	u.DisplayName = name
 	return u, nil

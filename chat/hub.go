@@ -55,6 +55,7 @@ type Hub struct {
 	log      *slog.Logger
 	now      func() time.Time
 	degraded func() bool
+	changed  func(UserID)
 	probe    func(point string)
 	reads    singleflight.Group
 	wake     chan struct{} // never closed; a token: Run has something to do
@@ -101,6 +102,9 @@ type HubOptions struct {
 	// Degraded tells whether the bus is not heard; the heads are then checked four
 	// times as often.
 	Degraded func() bool
+	// Changed is told of a user whose sessions ended or who changed, on whichever
+	// node ([Rooms.EndSessions], [Rooms.UserChanged]). It must not block. May be nil.
+	Changed func(UserID)
 	// Probe is called where an event is delivered ([PointDeliver]), with the
 	// topic's lock held: for fault tests, which panic there. May be nil.
 	Probe func(point string)
@@ -117,11 +121,14 @@ func NewHub(store LogReader, sessions SessionChecker, o HubOptions) *Hub {
 	if o.Degraded == nil {
 		o.Degraded = func() bool { return false }
 	}
+	if o.Changed == nil {
+		o.Changed = func(UserID) {}
+	}
 	if o.Probe == nil {
 		o.Probe = func(string) {}
 	}
 	h := &Hub{
-		store: store, sessions: sessions, log: o.Log, now: o.Now, degraded: o.Degraded, probe: o.Probe, wake: make(chan struct{}, 1),
+		store: store, sessions: sessions, log: o.Log, now: o.Now, degraded: o.Degraded, changed: o.Changed, probe: o.Probe, wake: make(chan struct{}, 1),
 		users: make(map[UserID]map[*Session]struct{}),
 		fills: make(map[*topic]time.Time), asked: make(map[*topic]bool),
 	}

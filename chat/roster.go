@@ -98,7 +98,8 @@ func (h *Hub) statuses() map[UserID]Status {
 	return out
 }
 
-// order is what one node tells all others about a user.
+// order is what one node tells all others about a user: to forget what they
+// remember of who that is, in any case.
 type order struct {
 	// Ended are sign-ins that stand no longer.
 	Ended []SessionID `json:"ended"`
@@ -107,17 +108,25 @@ type order struct {
 // EndSessions tells every node that sessions have ended, so that their sockets
 // close with 4401 at once; a node that misses it finds out by itself.
 func (r *Rooms) EndSessions(user UserID, ids []SessionID) {
-	if len(ids) == 0 {
-		return
+	if len(ids) > 0 {
+		r.order(user, order{Ended: ids})
 	}
-	b, err := json.Marshal(order{Ended: ids})
+}
+
+// UserChanged tells every node that something about a user has changed which is
+// remembered there; a node that misses it finds out by itself. Who is not a user
+// but has an id of its own may be named too.
+func (r *Rooms) UserChanged(user UserID) { r.order(user, order{}) }
+
+func (r *Rooms) order(user UserID, o order) {
+	b, err := json.Marshal(o)
 	if err == nil {
 		err = r.pub.Publish(bus.Event{
 			Topic: userTopic(user), Kind: bus.Control, Node: r.node, At: r.now().UnixMicro(), Frames: [][]byte{b},
 		})
 	}
 	if err != nil {
-		r.log.Error("publish the end of sessions", "user", user, "error", err)
+		r.log.Error("publish what has changed about a user", "user", user, "error", err)
 	}
 }
 
@@ -129,6 +138,7 @@ func (h *Hub) control(user UserID, e bus.Event) {
 			h.counters.odd.Add(1)
 			continue
 		}
+		h.changed(user)
 		for _, s := range h.of(user) {
 			for _, id := range o.Ended {
 				if s.Identity().Session.ID == id {

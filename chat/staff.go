@@ -22,6 +22,7 @@ func (a *Accounts) SetRole(ctx context.Context, name string, role UserRole) (Use
 	if err := a.store.SetRole(ctx, u.ID, role); err != nil {
 		return User{}, fmt.Errorf("set role: %w", err)
 	}
+	a.o.Changed(u.ID)
 	u.Role = role
 	return u, nil
 }

@@ -11,8 +11,9 @@ import (
 
 // Principal is who a request comes from.
 type Principal struct {
-	User    string    // id of the user
-	Session string    // id of the session, not its token
+	User    string    // id of the user, or of the key
+	Key     bool      // it is a program with a key
+	Session string    // id of the session, not its token; "" for keys
 	Expires time.Time // when the session ends; zero: it does not
 	Value   any       // what the caller's find wants to hand on
 	Cookie  bool      // the token came in a cookie, else in Authorization

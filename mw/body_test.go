@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -63,5 +64,27 @@ func TestLimitBody(t *testing.T) {
 				t.Errorf("status %d, connection closed %v; want %d, %v", resp.StatusCode, resp.Close, tt.want, tt.closed)
 			}
 		})
+	}
+}
+
+func TestLimitBodyByRequest(t *testing.T) {
+	s := newSite(t, func(o *mw.Options) {
+		o.MaxBody = func(r *http.Request) int64 {
+			if r.URL.Path == "/ok" {
+				return mw.DefaultMaxBody + 1
+			}
+			return 0
+		}
+	})
+	for path, most := range map[string]int{"/ok": mw.DefaultMaxBody + 1, "/stream": mw.DefaultMaxBody} {
+		for more, want := range map[int]bool{0: true, 1: false} {
+			r := request("POST", path)
+			r.Body, r.ContentLength = io.NopCloser(strings.NewReader("")), int64(most+more)
+			w := httptest.NewRecorder()
+			s.handler.ServeHTTP(w, r)
+			if taken := w.Code != 413; taken != want {
+				t.Errorf("%d bytes for %s: %d", most+more, path, w.Code)
+			}
+		}
 	}
 }

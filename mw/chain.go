@@ -32,10 +32,12 @@ type Options struct {
 	Origins *Origins
 	// Find looks up a session token; see [Authenticate].
 	Find func(ctx context.Context, token string) (Principal, error)
-	// PerAddress limits what nobody signed in does, PerUser what signed-in users do.
-	PerAddress, PerUser *Limiter
-	// MaxBody is the most bytes of a request body; may be 0 for [DefaultMaxBody].
-	MaxBody int64
+	// PerAddress limits what nobody signed in does, PerUser what signed-in users
+	// do, PerKey what programs with a key do.
+	PerAddress, PerUser, PerKey *Limiter
+	// MaxBody is the most bytes of a request's body; may be nil, or give 0, for
+	// [DefaultMaxBody].
+	MaxBody func(*http.Request) int64
 	// Probe marks health checks: they may name any Host, since a balancer does
 	// not know ours, and they are logged at level debug. May be nil.
 	Probe func(*http.Request) bool
@@ -65,7 +67,7 @@ func Standard(o Options) []func(http.Handler) http.Handler {
 		unless(free, RefuseSpent(o.PerAddress)),
 		unless(free, Authenticate(o.Find, o.Log)),
 		unless(free, LimitStrangers(o.PerAddress)),
-		LimitUser(o.PerUser),
+		LimitUser(o.PerUser, o.PerKey),
 	}
 }
 

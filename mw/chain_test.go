@@ -101,6 +101,18 @@ func TestStandardLimitsUsersBehindOneAddressApart(t *testing.T) {
 	}
 }
 
+func TestStandardLimitsProgramsByKey(t *testing.T) {
+	s := newSite(t, func(o *mw.Options) {
+		o.PerUser = mw.NewLimiter(mw.Rate{Events: 1, Per: 3600e9, Burst: 1})
+		o.PerKey = mw.NewLimiter(mw.Rate{Events: 1, Per: 3600e9, Burst: 3})
+	})
+	for i, want := range []int{200, 200, 200, 429} {
+		if w := s.do("GET", "/me", "Authorization", "Bearer program"); w.Code != want {
+			t.Errorf("request %d of a program: %d, want %d", i, w.Code, want)
+		}
+	}
+}
+
 func TestStandardSignedInCostTheirAddressNothing(t *testing.T) {
 	s := newSite(t, func(o *mw.Options) {
 		o.PerAddress = mw.NewLimiter(mw.Rate{Events: 1, Per: 3600e9, Burst: 1})

@@ -28,7 +28,7 @@
 //  12. [Authenticate] says who it is, or nobody.
 //  13. [LimitStrangers] counts against the address what came from nobody.
 //  14. [LimitUser] needs to know who it is; many users behind one address each
-//     have their own allowance here.
+//     have their own allowance here, and so have programs with a key.
 //
 // 1 and 2, 3 and 4, 5 and 6, 13 and 14 could trade places without anybody seeing it; a test
 // fails when any other neighbours do.

@@ -115,8 +115,8 @@ func (s *limiterShard) sweepLocked(now time.Time) {
 // RefuseSpent turns away an address ([AddressKey]) whose allowance is used up,
 // with 429 and Retry-After, before anything is looked up for it.
 func RefuseSpent(l *Limiter) func(http.Handler) http.Handler {
-	return limit(l.Spent, func(r *http.Request) (string, bool) {
-		return AddressKey(ClientAddr(r.Context())), true
+	return limit(func(r *http.Request) (refused bool, retryAfter time.Duration) {
+		return l.Spent(AddressKey(ClientAddr(r.Context())), time.Now())
 	})
 }
 
@@ -124,34 +124,41 @@ func RefuseSpent(l *Limiter) func(http.Handler) http.Handler {
 // wrong credentials, out of their address's allowance. Those who are signed in
 // cost their address nothing, or a whole office would share one.
 func LimitStrangers(l *Limiter) func(http.Handler) http.Handler {
-	return limit(l.refuse, func(r *http.Request) (string, bool) {
-		_, known := PrincipalFrom(r.Context())
-		return AddressKey(ClientAddr(r.Context())), !known
+	return limit(func(r *http.Request) (refused bool, retryAfter time.Duration) {
+		if _, known := PrincipalFrom(r.Context()); known {
+			return false, 0
+		}
+		return l.refuse(AddressKey(ClientAddr(r.Context())))
 	})
 }
 
-// LimitUser does the same by user; requests of nobody pass, being limited by address.
-func LimitUser(l *Limiter) func(http.Handler) http.Handler {
-	return limit(l.refuse, func(r *http.Request) (string, bool) {
-		p, ok := PrincipalFrom(r.Context())
-		return p.User, ok
+// LimitUser does the same by user, and for programs by key; requests of nobody
+// pass, being limited by address.
+func LimitUser(users, keys *Limiter) func(http.Handler) http.Handler {
+	return limit(func(r *http.Request) (refused bool, retryAfter time.Duration) {
+		p, known := PrincipalFrom(r.Context())
+		switch {
+		case !known:
+			return false, 0
+		case p.Key:
+			return keys.refuse(p.User)
+		}
+		return users.refuse(p.User)
 	})
 }
 
 // refuse is Allow the other way round.
-func (l *Limiter) refuse(key string, now time.Time) (bool, time.Duration) {
-	ok, retryAfter := l.Allow(key, now)
+func (l *Limiter) refuse(key string) (refused bool, retryAfter time.Duration) {
+	ok, retryAfter := l.Allow(key, time.Now())
 	return !ok, retryAfter
 }
 
-func limit(refuse func(string, time.Time) (bool, time.Duration), key func(*http.Request) (string, bool)) func(http.Handler) http.Handler {
+func limit(check func(*http.Request) (refused bool, retryAfter time.Duration)) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if k, limited := key(r); limited {
-				if refused, retryAfter := refuse(k, time.Now()); refused {
-					WriteProblem(w, r, http.StatusTooManyRequests, "rate_limited", "", retryAfter)
-					return
-				}
+			if refused, retryAfter := check(r); refused {
+				WriteProblem(w, r, http.StatusTooManyRequests, "rate_limited", "", retryAfter)
+				return
 			}
 			next.ServeHTTP(w, r)
 		})

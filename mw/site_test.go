@@ -80,6 +80,8 @@ func newSite(t *testing.T, change func(*mw.Options)) *site {
 			switch token {
 			case "one", "two":
 				return mw.Principal{User: "user-" + token}, nil
+			case "program":
+				return mw.Principal{User: "key-1", Key: true}, nil
 			case "down":
 				return mw.Principal{}, errors.New("dial tcp 10.0.0.3:3306: refused")
 			}
@@ -87,6 +89,7 @@ func newSite(t *testing.T, change func(*mw.Options)) *site {
 		},
 		PerAddress: mw.NewLimiter(mw.Rate{}),
 		PerUser:    mw.NewLimiter(mw.Rate{}),
+		PerKey:     mw.NewLimiter(mw.Rate{}),
 		Probe:      func(r *http.Request) bool { return r.URL.Path == "/healthz" },
 		Static:     func(r *http.Request) bool { return strings.HasPrefix(r.URL.Path, "/static/") },
 	}

@@ -53,19 +53,20 @@ func (e *Error) Is(target error) bool {
 
 // The codes, each as a value for errors.Is.
 var (
-	ErrBadRequest     = &Error{Code: "bad_request"}           // 400
-	ErrForbidden      = &Error{Code: "forbidden"}             // 403: the call is not for this role
-	ErrNotFound       = &Error{Code: "not_found"}             // 404: absent, or somebody else's
-	ErrIllegalStep    = &Error{Code: "illegal_step"}          // 409: see From and Allowed
-	ErrClosed         = &Error{Code: "order_closed"}          // 409: too late to change that
-	ErrKeyRunning     = &Error{Code: "key_running"}           // 409: the first call with the key still runs
-	ErrStale          = &Error{Code: "stale"}                 // 412: see Version
-	ErrInvalid        = &Error{Code: "invalid"}               // 422: see Fields
-	ErrKeyReused      = &Error{Code: "key_reused"}            // 422: the key stands for another request
-	ErrNoLog          = &Error{Code: "no_log"}                // never shown: see Store.Place
-	ErrNoPrecondition = &Error{Code: "precondition_required"} // 428
-	ErrUnknownOutcome = &Error{Code: "unknown_outcome"}       // 503: send the same again
-	ErrUnavailable    = &Error{Code: "unavailable"}           // 503
+	ErrBadRequest      = &Error{Code: "bad_request"}           // 400
+	ErrUnauthenticated = &Error{Code: "unauthenticated"}       // 401
+	ErrForbidden       = &Error{Code: "forbidden"}             // 403: the call is not for this role
+	ErrNotFound        = &Error{Code: "not_found"}             // 404: absent, or somebody else's
+	ErrIllegalStep     = &Error{Code: "illegal_step"}          // 409: see From and Allowed
+	ErrClosed          = &Error{Code: "order_closed"}          // 409: too late to change that
+	ErrKeyRunning      = &Error{Code: "key_running"}           // 409: the first call with the key still runs
+	ErrStale           = &Error{Code: "stale"}                 // 412: see Version
+	ErrInvalid         = &Error{Code: "invalid"}               // 422: see Fields
+	ErrKeyReused       = &Error{Code: "key_reused"}            // 422: the key stands for another request
+	ErrNoLog           = &Error{Code: "no_log"}                // never shown: see Store.Place
+	ErrNoPrecondition  = &Error{Code: "precondition_required"} // 428
+	ErrUnknownOutcome  = &Error{Code: "unknown_outcome"}       // 503: send the same again
+	ErrUnavailable     = &Error{Code: "unavailable"}           // 503
 )
 
 // Refuse makes an error of the same code as kind, with a text for the client.

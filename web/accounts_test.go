@@ -143,7 +143,7 @@ func TestMe(t *testing.T) {
 	if u := as[user](s.do(ann.Token, "GET /v1/me", nil).want(200)); u.DisplayName != "Ann Lee" || u.ID != ann.User.ID || u.Role != "" {
 		t.Errorf("me %+v", u)
 	}
-	if err := s.store.SetRole(t.Context(), chat.UserID(ann.User.ID), chat.Support); err != nil {
+	if _, err := s.users.SetRole(t.Context(), "ann", chat.Support); err != nil {
 		t.Fatal(err)
 	}
 	if u := as[user](s.do(ann.Token, "GET /v1/me", nil).want(200)); u.Role != "support" {

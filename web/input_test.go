@@ -168,6 +168,7 @@ func TestStoreFails(t *testing.T) {
 			chat.Later(chat.ErrRateLimited, "busy", 20*time.Millisecond, nil), 429, "rate_limited"},
 	} {
 		t.Run(fmt.Sprint(tt.method, tt.status, tt.code), func(t *testing.T) {
+			s.web.Forget(ann.User.ID) // or nobody asks whose token it is
 			s.store.Fail(tt.method, tt.err)
 			defer s.store.Fail(tt.method, nil)
 			r := s.do(ann.Token, tt.call, tt.body)

@@ -12,6 +12,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"hubbub/chat/wire"
+	"hubbub/orders"
 )
 
 // openAPIConfig is the part of the document that no call adds to. Huma serves
@@ -30,6 +31,7 @@ func (s *Server) openAPIConfig() huma.Config {
 		Tags: []*huma.Tag{
 			{Name: "accounts", Description: "Signing up, in and out; the caller."},
 			{Name: "rooms", Description: "Rooms, their members and their messages."},
+			{Name: "orders", Description: "Orders of shops: placed by programs with a key, seen by their customers."},
 			{Name: "live", Description: "Sockets."},
 			{Name: "service", Description: "For those who run it."},
 		},
@@ -39,6 +41,8 @@ func (s *Server) openAPIConfig() huma.Config {
 				"session": {Type: "apiKey", In: "cookie", Name: "hubbub",
 					Description: "Set by signing in. Over TLS its name is __Host-hubbub. Unsafe methods need a request from our own page."},
 				"bearer": {Type: "http", Scheme: "bearer", Description: "The token that signing in answered."},
+				"key": {Type: "http", Scheme: "bearer",
+					Description: "The key of a shop's program, which begins with " + orders.KeyPrefix + ". `hubbub key create` makes one."},
 			},
 		},
 	}}
@@ -87,6 +91,24 @@ func describe(id string) string {
 		return "Messages as they are now, after edits and deletions; the newest page when no place is given. next goes on upwards after `after`, else downwards. Long texts make a page shorter than limit: go by next."
 	case "listEvents":
 		return "What a resume on a socket would replay: every change of the room, with no hole. Long texts make a page shorter than limit: go by next."
+	case "placeOrder":
+		return "For keys of role shop. The order belongs to the key's shop. 201 also when the same Idempotency-Key was sent before with the same body: then it is the answer of that time, byte for byte. 409 key_running: the first call with the key still runs. 422 key_reused: the key came with another body. 503 unknown_outcome: send the same again. The body may have 512 KiB."
+	case "listOrders":
+		return "Newest first. A page is what it is while orders come in: new ones are before the first page. Customers see their own orders, keys and support see all."
+	case "lookupOrders":
+		return "Reads only, though it is a POST: up to 100 orders at once."
+	case "getOrder":
+		return "An order of somebody else is answered like one that is absent."
+	case "changeOrder":
+		return "Only until it is shipped. What is left out stays. 428 without If-Match, 412 when the order has changed since: read it again."
+	case "moveOrder":
+		return "For keys and support. pending to paid to packed to shipped to delivered; cancelled from pending and paid; returned from delivered; refunded from paid to returned. 409 illegal_step names the legal ones in allowed. The customer's sockets are told, and so is the order's room."
+	case "cancelOrder":
+		return "For the customer, while the order is pending. One that is cancelled already is answered as it is."
+	case "listOrderEvents":
+		return "Who did what and when, from the oldest on."
+	case "openOrderRoom":
+		return "For the customer and support, who are its members. 201 the first time, 200 with the same room ever after."
 	case "markRead":
 		return "Never moves back. The caller's other devices are told."
 	}
@@ -97,6 +119,9 @@ func describe(id string) string {
 func tagOf(path string) string {
 	if strings.HasPrefix(path, "/v1/rooms") {
 		return "rooms"
+	}
+	if strings.HasPrefix(path, "/v1/orders") {
+		return "orders"
 	}
 	return "accounts"
 }
@@ -110,7 +135,13 @@ func exampleProblem(code string) any {
 		p.Errors = []wire.FieldError{{Field: "name", Detail: "is required"}}
 		p.Detail = "name: is required"
 	case "not_found":
-		p.Detail = "there is no such room"
+		p.Detail = "there is no such thing, or it is not for you to see"
+	case "illegal_step":
+		p.Detail = "the order is pending: it can become paid, cancelled"
+		p.From, p.Allowed = orders.Pending, orders.Pending.Next()
+	case "stale":
+		p.Detail = "the order is at version 3 now: read it again"
+		p.Version = 3
 	case "rate_limited":
 		p.RetryAfterMS = 1500
 	}
@@ -138,6 +169,15 @@ func (a *rest) document() ([]byte, error) {
 			Description: "OK: the same client_id was stored before", Content: created.Content, Headers: created.Headers,
 		}
 	}
+	// Their handlers say 400 and 428 where huma would say 422.
+	for _, op := range []*huma.Operation{doc.Paths["/v1/orders"].Post, doc.Paths["/v1/orders/{order}/transitions"].Post, doc.Paths["/v1/orders/{order}"].Patch} {
+		for _, p := range op.Parameters {
+			p.Required = true
+		}
+	}
+	doc.Paths["/v1/orders/{order}"].Get.Responses["304"] = &huma.Response{Description: "Not Modified: the caller has it as it is"}
+	room := doc.Paths["/v1/orders/{order}/room"].Put
+	room.Responses["200"] = &huma.Response{Description: "OK: it was open already", Content: room.Responses["201"].Content}
 	plain := func(id, path, summary, text, tag string, responses map[string]string) {
 		op := &huma.Operation{OperationID: id, Method: http.MethodGet, Path: path, Summary: summary,
 			Description: text, Tags: []string{tag}, Security: []map[string][]string{}, Responses: map[string]*huma.Response{}}

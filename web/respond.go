@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -14,6 +15,7 @@ import (
 	"hubbub/chat"
 	"hubbub/chat/wire"
 	"hubbub/mw"
+	"hubbub/orders"
 )
 
 // statusOf is the one table from the protocol's error codes to HTTP statuses; 0
@@ -28,14 +30,18 @@ func statusOf(code string) int {
 		return http.StatusForbidden
 	case "not_found":
 		return http.StatusNotFound
-	case "conflict":
+	case "conflict", "illegal_step", "order_closed", "key_running":
 		return http.StatusConflict
+	case "stale":
+		return http.StatusPreconditionFailed
 	case "too_large":
 		return http.StatusRequestEntityTooLarge
 	case "unsupported":
 		return http.StatusUnsupportedMediaType
-	case "invalid":
+	case "invalid", "key_reused":
 		return http.StatusUnprocessableEntity
+	case "precondition_required":
+		return http.StatusPreconditionRequired
 	case "rate_limited":
 		return http.StatusTooManyRequests
 	case "internal":
@@ -46,8 +52,19 @@ func statusOf(code string) int {
 	return 0
 }
 
-// codeOf is the way back, for the statuses that huma chooses itself.
-func codeOf(status int) string {
+// codeOf is the code of an error that a client is told of; "" for others.
+func codeOf(err error) string {
+	if e, ok := errors.AsType[*chat.Error](err); ok {
+		return e.Code
+	}
+	if e, ok := errors.AsType[*orders.Error](err); ok {
+		return e.Code
+	}
+	return ""
+}
+
+// codeFor is the way back from a status, for those that huma chooses itself.
+func codeFor(status int) string {
 	for _, code := range []string{"bad_request", "unauthenticated", "forbidden", "not_found", "conflict",
 		"too_large", "unsupported", "invalid", "rate_limited", "unavailable"} {
 		if statusOf(code) == status {
@@ -65,6 +82,10 @@ func codeOf(status int) string {
 type problem struct {
 	mw.Problem
 	Errors []wire.FieldError `json:"errors,omitempty"`
+	// Of orders.
+	From    orders.Status   `json:"from,omitempty" doc:"With illegal_step: where the order stands."`
+	Allowed []orders.Status `json:"allowed,omitzero" doc:"With illegal_step: what may follow."`
+	Version uint64          `json:"version,omitempty" doc:"With stale: the version that the order has now."`
 
 	retryAfter time.Duration
 }
@@ -90,28 +111,66 @@ func (p *problem) GetHeaders() http.Header {
 // problem turns what a handler failed with into the answer. What is no error of
 // the protocol is "internal" for the client; its cause goes to the log.
 func (s *Server) problem(ctx context.Context, err error) *problem {
-	var e *chat.Error
+	p, cause := told(ctx, err)
 	switch {
-	case errors.As(err, &e) && statusOf(e.Code) != 0:
+	case p != nil:
 	case ctx.Err() != nil: // the client is gone, nobody reads this
-		return newProblem(ctx, "unavailable", "", 0)
+		p = newProblem(ctx, "unavailable", "", 0)
 	default:
-		e = &chat.Error{Code: "internal", Cause: err}
+		p, cause = newProblem(ctx, "internal", "", 0), err
 	}
-	if e.Cause != nil {
+	if cause != nil {
 		level := slog.LevelError
-		if errors.Is(e, chat.ErrUnavailable) { // the store tells of an outage once
+		if p.Code == "unavailable" { // the store tells of an outage once
 			level = slog.LevelDebug
 		}
-		s.o.Log.LogAttrs(ctx, level, "call failed", slog.String("code", e.Code),
+		s.o.Log.LogAttrs(ctx, level, "call failed", slog.String("code", p.Code),
 			slog.String("request_id", mw.RequestID(ctx)), slog.String("error", err.Error()))
 	}
-	p := newProblem(ctx, e.Code, e.Text, e.RetryAfter)
-	if e.Field != "" {
-		p.Errors = []wire.FieldError{{Field: e.Field, Detail: e.Text}}
-		p.Detail = e.Field + ": " + e.Text
-	}
 	return p
+}
+
+// told is what a client is told of an error, and what it is not; nil for an
+// error that is none of its business.
+func told(ctx context.Context, err error) (_ *problem, cause error) {
+	// Orders first: the cause of one of theirs may be one of the chat's.
+	if e, ok := errors.AsType[*orders.Error](err); ok && statusOf(e.Code) != 0 {
+		p := newProblem(ctx, e.Code, e.Text, e.RetryAfter)
+		p.From, p.Allowed, p.Version = e.From, e.Allowed, e.Version
+		if e.Code == orders.ErrIllegalStep.Code && p.Allowed == nil {
+			p.Allowed = []orders.Status{}
+		}
+		for _, f := range e.Fields {
+			p.Errors = append(p.Errors, wire.FieldError(f))
+		}
+		return p, e.Cause
+	}
+	if e, ok := errors.AsType[*chat.Error](err); ok && statusOf(e.Code) != 0 {
+		p := newProblem(ctx, e.Code, e.Text, e.RetryAfter)
+		if e.Field != "" {
+			p.Errors = []wire.FieldError{{Field: e.Field, Detail: e.Text}}
+			p.Detail = e.Field + ": " + e.Text
+		}
+		return p, e.Cause
+	}
+	return nil, nil
+}
+
+// refuse answers with a problem where huma does not.
+func (s *Server) refuse(w http.ResponseWriter, r *http.Request, err error) {
+	p := s.problem(r.Context(), err)
+	body, err := json.Marshal(p)
+	if err != nil { // strings and numbers only
+		panic(err)
+	}
+	h := w.Header()
+	for name, values := range p.GetHeaders() {
+		h[name] = values
+	}
+	h.Set("Content-Type", p.ContentType(""))
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(p.Status)
+	_, _ = w.Write(body) // a client that left needs no answer
 }
 
 func newProblem(ctx context.Context, code, detail string, retryAfter time.Duration) *problem {
@@ -129,10 +188,14 @@ func translate(ctx huma.Context, _ string, v any) (any, error) {
 	if !ok {
 		return v, nil
 	}
-	p := newProblem(ctx.Context(), codeOf(m.Status), "", 0)
+	p := newProblem(ctx.Context(), codeFor(m.Status), "", 0)
 	p.Status = m.Status
 	for _, d := range m.Errors {
-		p.Errors = append(p.Errors, fieldError(d))
+		f := fieldError(d)
+		if in, _, _ := strings.Cut(d.Location, "."); in == "body" && usesPointers(ctx.Operation().Path) {
+			f.Field = pointerTo(f.Field)
+		}
+		p.Errors = append(p.Errors, f)
 	}
 	if len(p.Errors) > 0 {
 		p.Detail = strings.TrimPrefix(p.Errors[0].Field+": "+p.Errors[0].Detail, ": ")
@@ -155,4 +218,16 @@ func fieldError(d *huma.ErrorDetail) wire.FieldError {
 		return wire.FieldError{Field: field, Detail: "is unknown or out of range"}
 	}
 	return wire.FieldError{Field: field, Detail: d.Message}
+}
+
+// usesPointers tells the calls that name a field of the body by a JSON pointer
+// (RFC 6901), as package orders does.
+func usesPointers(path string) bool { return strings.HasPrefix(path, "/v1/orders") }
+
+// pointerTo turns "lines[0].sku" into "/lines/0/sku"; all of the body is "".
+func pointerTo(field string) string {
+	if field == "" {
+		return ""
+	}
+	return "/" + strings.NewReplacer("~", "~0", "/", "~1", "].", "/", "[", "/", ".", "/", "]", "").Replace(field)
 }

@@ -9,6 +9,7 @@ import (
 
 	"hubbub/chat"
 	"hubbub/mw"
+	"hubbub/orders"
 )
 
 // routes builds the public handler: every route of the server and the chain in
@@ -17,8 +18,8 @@ func (s *Server) routes(m *mw.Metrics) (http.Handler, error) {
 	r := chi.NewRouter()
 	r.Use(mw.Standard(mw.Options{
 		Log: s.o.Log, Metrics: m, Route: routePattern,
-		Proxies: s.o.Proxies, Origins: s.o.Origins, Find: s.find,
-		PerAddress: s.o.PerAddress, PerUser: s.o.PerUser,
+		Proxies: s.o.Proxies, Origins: s.o.Origins, Find: s.tokens.Find,
+		PerAddress: s.o.PerAddress, PerUser: s.o.PerUser, PerKey: s.o.PerKey, MaxBody: bodyLimit,
 		Probe: isProbe, Static: isStatic,
 	})...)
 	r.Use(middleware.GetHead)
@@ -49,6 +50,17 @@ func (s *Server) routes(m *mw.Metrics) (http.Handler, error) {
 	add(a, "listMessages", "GET /v1/rooms/{room}/messages", 200, user, s.listMessages, "Read messages", chat.ErrNotFound, chat.ErrInvalid)
 	add(a, "listEvents", "GET /v1/rooms/{room}/events", 200, user, s.listEvents, "Read the log", chat.ErrNotFound, chat.ErrInvalid)
 	add(a, "markRead", "PUT /v1/rooms/{room}/read", 200, user, s.markRead, "Move the read marker", chat.ErrForbidden, chat.ErrNotFound)
+
+	// Orders: the calls that are not for everybody's role are refused by orders.Service.
+	add(a, "placeOrder", "POST /v1/orders", 201, userOrKey, s.placeOrder, "Place an order", orders.ErrForbidden, orders.ErrKeyRunning, orders.ErrKeyReused, orders.ErrUnknownOutcome)
+	add(a, "listOrders", "GET /v1/orders", 200, userOrKey, s.listOrders, "List orders", orders.ErrBadRequest, orders.ErrInvalid)
+	add(a, "lookupOrders", "POST /v1/orders:lookup", 200, userOrKey, s.lookupOrders, "Look many orders up")
+	addPlain[getOrderInput, orderOutput](a, "getOrder", "GET /v1/orders/{order}", 200, userOrKey, s.getOrder, "Show an order", orders.ErrNotFound, orders.ErrInvalid)
+	add(a, "changeOrder", "PATCH /v1/orders/{order}", 200, userOrKey, s.changeOrder, "Change note, metadata or address", orders.ErrNotFound, orders.ErrClosed, orders.ErrStale, orders.ErrNoPrecondition, orders.ErrUnknownOutcome)
+	add(a, "moveOrder", "POST /v1/orders/{order}/transitions", 200, userOrKey, s.moveOrder, "Move an order on", orders.ErrForbidden, orders.ErrNotFound, orders.ErrIllegalStep, orders.ErrKeyRunning, orders.ErrKeyReused, orders.ErrUnknownOutcome)
+	add(a, "cancelOrder", "POST /v1/orders/{order}/cancel", 200, userOrKey, s.cancelOrder, "Cancel my order", orders.ErrForbidden, orders.ErrNotFound, orders.ErrIllegalStep, orders.ErrKeyRunning, orders.ErrKeyReused, orders.ErrUnknownOutcome)
+	add(a, "listOrderEvents", "GET /v1/orders/{order}/events", 200, userOrKey, s.listOrderEvents, "Read an order's history", orders.ErrBadRequest, orders.ErrNotFound, orders.ErrInvalid)
+	add(a, "openOrderRoom", "PUT /v1/orders/{order}/room", 201, userOrKey, s.openOrderRoom, "Open the support room", orders.ErrForbidden, orders.ErrNotFound, orders.ErrUnknownOutcome)
 
 	document, err := a.document()
 	if err != nil {

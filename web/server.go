@@ -15,6 +15,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -23,6 +24,7 @@ import (
 
 	"hubbub/chat"
 	"hubbub/mw"
+	"hubbub/orders"
 )
 
 //go:embed all:static
@@ -32,6 +34,14 @@ var embedded embed.FS
 type Options struct {
 	Rooms    *chat.Rooms
 	Accounts *chat.Accounts
+	Orders   Orders
+	// Keys tells who bears the key of a program. ErrUnauthenticated: nobody.
+	Keys interface {
+		Authenticate(ctx context.Context, token string) (orders.Caller, error)
+	}
+	// CursorKey seals the cursors of lists of orders: the same secret on every
+	// node, 32 bytes or more.
+	CursorKey []byte
 	// Sockets serves GET /v1/socket; may be nil, then there is no such route.
 	// It runs behind the same chain as the REST calls.
 	Sockets http.Handler
@@ -42,8 +52,9 @@ type Options struct {
 	Registry *prometheus.Registry
 	Origins  *mw.Origins
 	Proxies  mw.Proxies // may be nil
-	// PerAddress limits what comes before sign-in, PerUser what signed-in users do.
-	PerAddress, PerUser *mw.Limiter
+	// PerAddress limits what comes before sign-in, PerUser what signed-in users do,
+	// PerKey what programs with a key do.
+	PerAddress, PerUser, PerKey *mw.Limiter
 	// Ready looks at what the node depends on; may be nil. It is called for GET
 	// /readyz, at most once a second, and must return within the context's time, 2 s.
 	Ready func(context.Context) []Part
@@ -55,6 +66,7 @@ type Options struct {
 // AdminHandler.
 type Server struct {
 	o        Options
+	tokens   *mw.Tokens
 	assets   *assets
 	document asset // the OpenAPI document
 	checkup  *checkup
@@ -69,7 +81,7 @@ type Server struct {
 func New(o Options) (*Server, error) {
 	switch {
 	case o.Rooms == nil, o.Accounts == nil, o.Log == nil, o.Registry == nil, o.Origins == nil,
-		o.PerAddress == nil, o.PerUser == nil:
+		o.PerAddress == nil, o.PerUser == nil, o.PerKey == nil, o.Orders == nil, o.Keys == nil, len(o.CursorKey) < 32:
 		return nil, errors.New("web: a required option is missing")
 	}
 	if o.Static == nil {
@@ -83,6 +95,7 @@ func New(o Options) (*Server, error) {
 		o.Ready = func(context.Context) []Part { return nil }
 	}
 	s := &Server{o: o, checkup: newCheckup(o.Ready, o.Log)}
+	s.tokens = mw.NewTokens(s.find)
 	var err error
 	if s.assets, err = loadAssets(o.Static); err != nil {
 		return nil, fmt.Errorf("load the page: %w", err)
@@ -112,8 +125,16 @@ func (s *Server) SetDraining(on bool) { s.draining.Store(on) }
 // here until it has asked again after SetDraining.
 func (s *Server) Probed() time.Time { return time.Unix(0, s.probed.Load()) }
 
+// Forget makes the next request of a user, or of a program by the id of its key,
+// look up again who that is. To be called when that has changed: else it is
+// noticed after [mw.TokenTime].
+func (s *Server) Forget(who string) { s.tokens.Forget(who) }
+
 // find tells the chain whose token a request bears.
 func (s *Server) find(ctx context.Context, token string) (mw.Principal, error) {
+	if strings.HasPrefix(token, orders.KeyPrefix) {
+		return s.findKey(ctx, token)
+	}
 	who, err := s.o.Accounts.Authenticate(ctx, token)
 	if errors.Is(err, chat.ErrUnauthenticated) {
 		return mw.Principal{}, mw.ErrUnauthenticated
@@ -127,6 +148,17 @@ func (s *Server) find(ctx context.Context, token string) (mw.Principal, error) {
 	}, nil
 }
 
+func (s *Server) findKey(ctx context.Context, token string) (mw.Principal, error) {
+	c, err := s.o.Keys.Authenticate(ctx, token)
+	if errors.Is(err, orders.ErrUnauthenticated) {
+		return mw.Principal{}, mw.ErrUnauthenticated
+	}
+	if err != nil {
+		return mw.Principal{}, err
+	}
+	return mw.Principal{User: c.ID, Key: true, Value: c}, nil
+}
+
 // Caller is who makes the call that ctx belongs to; the zero Identity where the
 // route is open to everybody and nobody is signed in. For the socket handler
 // too, which runs behind the same chain.
@@ -136,12 +168,27 @@ func Caller(ctx context.Context) chat.Identity {
 	return who
 }
 
-// requireUser is [mw.RequireUser] for the operations that name a security scheme.
+// requireUser is [admit] for the calls that huma serves.
 func requireUser(ctx huma.Context, next func(huma.Context)) {
-	if len(ctx.Operation().Security) == 0 {
-		next(ctx)
-		return
-	}
+	who, _ := ctx.Operation().Metadata["access"].(access)
 	r, w := unwrap(ctx)
-	mw.RequireUser(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { next(ctx) })).ServeHTTP(w, r)
+	admit(who, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { next(ctx) })).ServeHTTP(w, r)
+}
+
+// admit lets in those for whom a call is: 401 to nobody, 403 to a program's key
+// where only users may be.
+func admit(who access, next http.Handler) http.Handler {
+	switch who {
+	case anyone:
+		return next
+	case userOrKey:
+		return mw.RequireUser(next)
+	}
+	return mw.RequireUser(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if p, _ := mw.PrincipalFrom(r.Context()); p.Key {
+			mw.WriteProblem(w, r, http.StatusForbidden, "forbidden", "this call is not for keys", 0)
+			return
+		}
+		next.ServeHTTP(w, r)
+	}))
 }

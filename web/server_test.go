@@ -21,6 +21,8 @@ import (
 	"hubbub/chat"
 	"hubbub/chat/chattest"
 	"hubbub/mw"
+	"hubbub/orders"
+	"hubbub/orders/orderstest"
 	"hubbub/web"
 )
 
@@ -31,10 +33,15 @@ type silent struct{}
 
 func (silent) Publish(bus.Event) error { return nil }
 
+func (silent) PublishOrder(orders.Event, string, *bus.Event) {}
+
 // site is a server over a store in memory.
 type site struct {
-	t       *testing.T
+	t       testing.TB
 	store   *chattest.Memory
+	orders  *orderstest.Memory
+	keys    *orders.Keys
+	users   *chat.Accounts
 	web     *web.Server
 	handler http.Handler
 	log     *buffer
@@ -58,9 +65,9 @@ func (b *buffer) String() string {
 	return b.b.String()
 }
 
-func newSite(t *testing.T, change ...func(*web.Options)) *site {
+func newSite(t testing.TB, change ...func(*web.Options)) *site {
 	t.Helper()
-	s := &site{t: t, store: chattest.NewMemory(), log: &buffer{}}
+	s := &site{t: t, store: chattest.NewMemory(), orders: orderstest.NewMemory(), log: &buffer{}}
 	log := slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	rooms := chat.NewRooms(s.store, s.store, silent{}, chat.RoomsOptions{Node: "n1", Log: log})
 	ctx, cancel := context.WithCancel(context.Background())
@@ -75,12 +82,19 @@ func newSite(t *testing.T, change ...func(*web.Options)) *site {
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.keys = orders.NewKeys(&orderstest.Keys{}, time.Now, func(id string) { s.web.Forget(id) })
+	forget := func(u chat.UserID) { s.web.Forget(string(u)) }
+	s.users = chat.NewAccounts(s.store, chat.AccountOptions{Guests: true, HashMemory: 64, Log: log,
+		Ended: func(u chat.UserID, _ []chat.SessionID) { forget(u) }, Changed: forget})
 	o := web.Options{
 		Rooms:    rooms,
-		Accounts: chat.NewAccounts(s.store, chat.AccountOptions{Guests: true, HashMemory: 64, Log: log}),
-		Node:     "n1", Version: "test", Log: log, Registry: prometheus.NewRegistry(),
+		Accounts: s.users,
+		Orders: orders.NewService(orders.Options{
+			Store: s.orders, Customers: customers{s.store}, Rooms: &orderRooms{}, Publisher: silent{}, Log: log}),
+		Keys: s.keys, CursorKey: bytes.Repeat([]byte{1}, 32),
+		Node: "n1", Version: "test", Log: log, Registry: prometheus.NewRegistry(),
 		Origins: origins, Proxies: proxies,
-		PerAddress: mw.NewLimiter(mw.Rate{}), PerUser: mw.NewLimiter(mw.Rate{}),
+		PerAddress: mw.NewLimiter(mw.Rate{}), PerUser: mw.NewLimiter(mw.Rate{}), PerKey: mw.NewLimiter(mw.Rate{}),
 		Static: fstest.MapFS{
 			"index.html": {Data: []byte("<!doctype html><title>hubbub</title>")},
 			"docs.html":  {Data: []byte("<!doctype html><title>docs</title>")},
@@ -99,7 +113,7 @@ func newSite(t *testing.T, change ...func(*web.Options)) *site {
 
 // reply is an answer, read to its end.
 type reply struct {
-	t      *testing.T
+	t      testing.TB
 	Status int
 	Header http.Header
 	Body   string
@@ -170,6 +184,9 @@ type problem struct {
 	RequestID    string `json:"request_id"`
 	RetryAfterMS int64  `json:"retry_after_ms"`
 	Errors       []struct{ Field, Detail string }
+	From         string
+	Allowed      *[]string
+	Version      uint64
 }
 
 // as reads the body.

@@ -172,6 +172,8 @@ func (s *Sockets) accept(w http.ResponseWriter, r *http.Request, user *chat.User
 	case r.ContentLength != 0:
 		// Its bytes would be read as frames.
 		mw.WriteProblem(w, r, http.StatusBadRequest, "bad_request", "a request for a socket has no body", 0)
+	case byKey(r):
+		mw.WriteProblem(w, r, http.StatusForbidden, "forbidden", "sockets are not for keys", 0)
 	case id.User.ID == "" && hasCredentials(r):
 		w.Header().Set("WWW-Authenticate", "Bearer")
 		mw.WriteProblem(w, r, http.StatusUnauthorized, "unauthenticated", "sign in again", 0)
@@ -229,6 +231,12 @@ func protocols(r *http.Request) []string {
 }
 
 func supported(p string) bool { return slices.Contains(wire.Protocols(), p) }
+
+// byKey tells programs with an API key, which has no user, from people.
+func byKey(r *http.Request) bool {
+	p, _ := mw.PrincipalFrom(r.Context())
+	return p.Key
+}
 
 // hasCredentials tells a client with wrong or old credentials, which is
 // refused, from one that will say who it is in its first frame.

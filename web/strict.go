@@ -2,11 +2,13 @@ package web
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"mime"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -91,6 +93,38 @@ func strictBody(ctx huma.Context, next func(huma.Context)) {
 	}
 	r.Header.Set("Content-Type", "application/json") // huma compares bytes
 	r.Body = io.NopCloser(bytes.NewReader(body))
+	next(huma.WithValue(ctx, callKey{}, call{r, body}))
+}
+
+// call is a request with the bytes of its body, for handlers that compare them.
+type call struct {
+	*http.Request
+	body []byte
+}
+
+type callKey struct{}
+
+// callOf gives the request of a call that has a body; see [strictBody].
+func callOf(ctx context.Context) call { return ctx.Value(callKey{}).(call) }
+
+// strictQuery refuses a query that could mean more than one thing: a parameter
+// given twice, or what is not well encoded. Which parameters there are is huma's
+// to check.
+func strictQuery(ctx huma.Context, next func(huma.Context)) {
+	r, w := unwrap(ctx)
+	if r.URL.RawQuery != "" {
+		values, err := url.ParseQuery(r.URL.RawQuery)
+		if err != nil {
+			mw.WriteProblem(w, r, http.StatusBadRequest, "bad_request", "the query of the URL is not well encoded", 0)
+			return
+		}
+		for _, list := range values {
+			if len(list) > 1 {
+				mw.WriteProblem(w, r, http.StatusBadRequest, "bad_request", "a parameter stands twice in the URL", 0)
+				return
+			}
+		}
+	}
 	next(ctx)
 }
 

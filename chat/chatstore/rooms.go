@@ -19,7 +19,7 @@ func (s *Store) rooms(ctx context.Context, q sqldb.Queryer, user chat.UserID, qu
 	ctx, cancel := context.WithTimeout(ctx, readTime)
 	defer cancel()
 	var rooms []chat.Room
-	err := each(ctx, q, func(rows *sql.Rows) error {
+	scan := func(rows *sql.Rows) error {
 		var r chat.Room
 		var role sql.NullString
 		var read, readNo sql.NullInt64
@@ -36,10 +36,13 @@ func (s *Store) rooms(ctx context.Context, q sqldb.Queryer, user chat.UserID, qu
 		}
 		rooms = append(rooms, r)
 		return nil
-	}, query, args...)
-	if err == nil {
-		err = addOthers(ctx, q, user, rooms)
 	}
+	err := s.db.Reading(ctx, func() error {
+		if err := each(ctx, q, scan, query, args...); err != nil {
+			return err
+		}
+		return addOthers(ctx, q, user, rooms)
+	})
 	if err != nil {
 		return nil, s.fail("rooms", err)
 	}

@@ -101,7 +101,7 @@ func (s *Store) fail(op string, err error) error {
 func (s *Store) read(ctx context.Context, op string, scan func(*sql.Rows) error, query string, args ...any) error {
 	ctx, cancel := context.WithTimeout(ctx, readTime)
 	defer cancel()
-	err := s.fail(op, sqldb.Each(ctx, s.db.Read, scan, query, args...))
+	err := s.fail(op, s.db.Reading(ctx, func() error { return sqldb.Each(ctx, s.db.Read, scan, query, args...) }))
 	s.reads.Note(ctx, s.log, "that read", err, errors.Is(err, chat.ErrUnavailable))
 	return err
 }

@@ -49,7 +49,7 @@ func (b *logBuffer) String() string {
 }
 
 // unlimited switches the limits off that tests with many commands would meet.
-var unlimited = []string{"--rate-session=off", "--rate-user=off", "--rate-address=off", "--rate-login=off", "--rate-signup=off"}
+var unlimited = []string{"--rate-session=off", "--rate-user=off", "--rate-key=off", "--rate-address=off", "--rate-login=off", "--rate-signup=off"}
 
 // startNode runs a node inside the test, with the settings of the command line;
 // it listens on a free port and stops at the test's end, without an error.

@@ -21,6 +21,8 @@ const (
 	ModeServe Mode = "serve"
 	// ModeHealthcheck asks a running node for Config.HealthURL, see [healthcheck].
 	ModeHealthcheck Mode = "healthcheck"
+	// ModeCommand carries Config.Command out and ends.
+	ModeCommand Mode = "command"
 	// ModeDone means that ParseConfig has already written all that was asked
 	// for (--help, --version, --check): exit with 0.
 	ModeDone Mode = "done"
@@ -50,6 +52,7 @@ type Config struct {
 
 	RateSession mw.Rate // frames of one socket
 	RateUser    mw.Rate // requests and frames of one user
+	RateKey     mw.Rate // requests of one API key
 	RateAddress mw.Rate // requests of one client address before sign-in
 	RateLogin   mw.Rate // attempts to sign in, by name and by address
 	RateSignup  mw.Rate // new accounts, by address
@@ -61,7 +64,8 @@ type Config struct {
 	LogLevel  slog.Level
 	LogFormat string // "text" or "json"
 
-	HealthURL string // what ModeHealthcheck asks for; empty otherwise
+	Command   command // what ModeCommand does
+	HealthURL string  // what ModeHealthcheck asks for; empty otherwise
 
 	from map[string]string // flag -> where its value came from; absent: default
 }
@@ -82,7 +86,14 @@ func ParseConfig(args, environ []string, out io.Writer) (Config, error) {
 		c.Mode, args = ModeHealthcheck, args[1:]
 	}
 	list := settings()
-	line := parseArgs(list, args)
+	var words []string
+	known := list
+	if isCommand(args) {
+		c.Mode = ModeCommand
+		words, args = splitCommand(args)
+		known = append(commandFlags(), list...)
+	}
+	line := parseArgs(known, args)
 	switch {
 	case line.help:
 		c.Mode = ModeDone
@@ -97,6 +108,12 @@ func ParseConfig(args, environ []string, out io.Writer) (Config, error) {
 		path, rest = rest[0], rest[1:]
 	}
 	errs := line.errs
+	if c.Mode == ModeCommand {
+		var err error
+		if c.Command, err = newCommand(words, line.values); err != nil {
+			errs = append(errs, err)
+		}
+	}
 	for _, extra := range rest {
 		errs = append(errs, fmt.Errorf("argument %q is not understood: see --help", extra))
 	}

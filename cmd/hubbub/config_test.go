@@ -40,6 +40,7 @@ func TestConfigDefaults(t *testing.T) {
 		RateSession: mw.Rate{Events: 20, Per: time.Second, Burst: 40},
 		RateSockets: mw.Rate{Events: 500, Per: time.Second, Burst: 1000},
 		RateUser:    mw.Rate{Events: 50, Per: time.Second, Burst: 100},
+		RateKey:     mw.Rate{Events: 5000, Per: time.Second, Burst: 10000},
 		RateAddress: mw.Rate{Events: 20, Per: time.Second, Burst: 40},
 		RateLogin:   mw.Rate{Events: 5, Per: time.Minute, Burst: 10},
 		RateSignup:  mw.Rate{Events: 20, Per: time.Minute, Burst: 40},
@@ -62,15 +63,15 @@ func TestConfigSources(t *testing.T) {
 	values := map[string]string{
 		"listen": ":0", "admin": "off", "data": "/srv/hubbub", "sql": "mysql://u:p%40w@db:3306/hubbub?tls=true", "sql-open": "7",
 		"redis": "rediss://a:1, rediss://b:2/3", "node": "node-1", "origins": "https://chat.example.org,http://box.lan:8080",
-		"proxies": "10.1.2.3/8,fd00::/8", "guests": "on", "rate-session": "off", "rate-user": "1/h:2", "rate-address": "3/m:4",
+		"proxies": "10.1.2.3/8,fd00::/8", "guests": "on", "rate-session": "off", "rate-user": "1/h:2", "rate-key": "11/s:12", "rate-address": "3/m:4",
 		"rate-login": "5/s:6", "rate-signup": "9/s:10", "rate-sockets": "7/s:8", "max-sockets": "9", "drain": "1m30s", "log-level": "debug", "log-format": "text",
 	}
 	want := Config{
 		Mode: ModeServe, Listen: ":0", Data: "/srv/hubbub", SQL: "mysql://u:p%40w@db:3306/hubbub?tls=true", SQLOpen: 7,
 		Redis: []string{"rediss://a:1", "rediss://b:2/3"}, Node: "node-1", Guests: true,
-		Origins:   []string{"https://chat.example.org", "http://box.lan:8080"},
-		Proxies:   mw.Proxies{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fd00::/8")},
-		RateUser:  mw.Rate{Events: 1, Per: time.Hour, Burst: 2},
+		Origins:  []string{"https://chat.example.org", "http://box.lan:8080"},
+		Proxies:  mw.Proxies{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fd00::/8")},
+		RateUser: mw.Rate{Events: 1, Per: time.Hour, Burst: 2}, RateKey: mw.Rate{Events: 11, Per: time.Second, Burst: 12},
 		RateLogin: mw.Rate{Events: 5, Per: time.Second, Burst: 6}, RateSignup: mw.Rate{Events: 9, Per: time.Second, Burst: 10}, RateAddress: mw.Rate{Events: 3, Per: time.Minute, Burst: 4},
 		RateSockets: mw.Rate{Events: 7, Per: time.Second, Burst: 8},
 		MaxSockets:  9, Drain: 90 * time.Second, LogLevel: slog.LevelDebug, LogFormat: "text",

@@ -12,9 +12,18 @@ const helpHead = `hubbub: a chat backend that a team can trust as it trusts a da
   hubbub [settings]                      run a node until SIGTERM
   hubbub --check [settings]              print the settings in effect, without passwords
   hubbub healthcheck [settings] [path]   ask the node at --listen for /healthz, or the path
+  hubbub key create --role shop --name NAME [--shop SHOP] [settings]
+                                         make an API key; its token is printed once
+  hubbub key list [settings]             list API keys
+  hubbub key revoke ID [settings]        end an API key
+  hubbub user role NAME support|none [settings]
+                                         make an account support staff, or not any more
+  hubbub user disable|enable NAME [settings]
+                                         bar an account, or let it in again
   hubbub --version
   hubbub --help
 
+Commands take the settings of the nodes, and work while these run.
 With no settings: one node on http://127.0.0.1:8080, everything kept in ./data.
 Each setting is a flag or an environment variable. The flag wins; an empty
 variable counts as absent; …_FILE names a file that holds the value.

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"os/signal"
 	"syscall"
@@ -39,8 +40,14 @@ func run(ctx context.Context, args, environ []string, out, logOut io.Writer) err
 	case ModeHealthcheck:
 		return healthcheck(ctx, cfg.HealthURL)
 	}
+	if cfg.Mode == ModeCommand {
+		cfg.LogLevel = max(cfg.LogLevel, slog.LevelWarn) // it is the answer that counts
+	}
 	log := newLogger(cfg, logOut)
 	takeRedisLog(log)
+	if cfg.Mode == ModeCommand {
+		return runCommand(ctx, cfg, log, out, logOut)
+	}
 	for _, note := range cfg.Notes() {
 		log.Warn(note)
 	}

@@ -22,7 +22,7 @@ func newPanics(reg prometheus.Registerer) prometheus.Counter {
 
 // registerNode exports what the parts of a node count. Each figure is read when
 // it is scraped; nothing here costs anything in between.
-func registerNode(reg prometheus.Registerer, n *node, db *sqldb.DB) error {
+func registerNode(reg prometheus.Registerer, n *node) error {
 	counter := func(name, help string, f func() float64) prometheus.Collector {
 		return prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "hubbub_" + name, Help: help}, f)
 	}
@@ -50,10 +50,15 @@ func registerNode(reg prometheus.Registerer, n *node, db *sqldb.DB) error {
 			}
 			return 0
 		}),
-		collectors.NewDBStatsCollector(db.Write, "write"),
+		collectors.NewDBStatsCollector(n.db.Write, "write"),
 	}
-	if db.Read != db.Write {
-		list = append(list, collectors.NewDBStatsCollector(db.Read, "read"))
+	if n.db.Read != n.db.Write {
+		list = append(list, collectors.NewDBStatsCollector(n.db.Read, "read"))
+	}
+	for use, share := range map[string]*sqldb.DB{"chat": n.chatDB, "orders": n.orderDB} {
+		list = append(list,
+			shareMetrics(use, "read", func() sqldb.GateStats { reads, _ := share.Shares(); return reads }),
+			shareMetrics(use, "write", func() sqldb.GateStats { _, writes := share.Shares(); return writes }))
 	}
 	if r, ok := n.bus.(*bus.Redis); ok {
 		list = append(list, busMetrics(r, counter, gauge)...)
@@ -63,6 +68,37 @@ func registerNode(reg prometheus.Registerer, n *node, db *sqldb.DB) error {
 		errs = append(errs, reg.Register(c))
 	}
 	return errors.Join(errs...)
+}
+
+// shareCollector exports what one use takes of its share of the SQL pool.
+type shareCollector struct {
+	read                                  func() sqldb.GateStats
+	limit, inUse, waits, refused, seconds *prometheus.Desc
+}
+
+func shareMetrics(use, kind string, read func() sqldb.GateStats) prometheus.Collector {
+	desc := func(name, help string) *prometheus.Desc {
+		return prometheus.NewDesc("hubbub_sql_share_"+name, help, nil, prometheus.Labels{"use": use, "kind": kind})
+	}
+	return shareCollector{
+		read:    read,
+		limit:   desc("limit", "Connections of the SQL pool that the use may have at a time."),
+		inUse:   desc("in_use", "Those that it has; at the limit it is saturated."),
+		waits:   desc("waits_total", "Calls that waited for their turn."),
+		refused: desc("refused_total", "Calls that got no turn in time and were answered with 503."),
+		seconds: desc("wait_seconds_total", "Time that calls waited."),
+	}
+}
+
+func (c shareCollector) Describe(out chan<- *prometheus.Desc) { prometheus.DescribeByCollect(c, out) }
+
+func (c shareCollector) Collect(out chan<- prometheus.Metric) {
+	s := c.read()
+	out <- prometheus.MustNewConstMetric(c.limit, prometheus.GaugeValue, float64(s.Limit))
+	out <- prometheus.MustNewConstMetric(c.inUse, prometheus.GaugeValue, float64(s.InUse))
+	out <- prometheus.MustNewConstMetric(c.waits, prometheus.CounterValue, float64(s.Waits))
+	out <- prometheus.MustNewConstMetric(c.refused, prometheus.CounterValue, float64(s.Refused))
+	out <- prometheus.MustNewConstMetric(c.seconds, prometheus.CounterValue, s.Waited.Seconds())
 }
 
 type metric = func(name, help string, f func() float64) prometheus.Collector

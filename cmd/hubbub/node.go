@@ -7,20 +7,15 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/url"
-	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
-	"hubbub/bus"
 	"hubbub/chat"
-	"hubbub/chat/chatstore"
 	"hubbub/internal/sqldb"
 	"hubbub/mw"
 	"hubbub/orders"
-	"hubbub/orders/orderstore"
 	"hubbub/web"
 )
 
@@ -31,32 +26,26 @@ type node struct {
 	cfg Config
 	log *slog.Logger
 
-	pools    *pools
+	pools           *pools
+	db              *sqldb.DB
+	chatDB, orderDB *sqldb.DB // shares of it
+
 	bus      nodeBus
+	leases   chat.Leases
 	hub      *chat.Hub
 	presence *chat.Presence
 	rooms    *chat.Rooms
 	accounts *chat.Accounts
 	orders   *orders.Service
+	keys     *orders.Keys
 	sockets  *web.Sockets
 	server   *web.Server
 
+	cursorKey []byte
+
 	public, admin net.Listener
-	database      string // for the log: a node that forgot its settings shows there
+	control       net.Listener // for commands, where the database is a file; may be nil
 }
-
-// nodeBus is what a node needs of either bus.
-type nodeBus interface {
-	chat.Publisher
-	Run(ctx context.Context) error
-	Healthy() bool
-}
-
-// localBus gives the bus of a single process the life of the other one.
-type localBus struct{ *bus.Local }
-
-func (localBus) Run(ctx context.Context) error { <-ctx.Done(); return nil }
-func (localBus) Healthy() bool                 { return true }
 
 // newNode opens and connects everything and starts nothing. The listeners are
 // open when it returns, so that a taken port is told before anything runs.
@@ -67,45 +56,14 @@ func newNode(ctx context.Context, cfg Config, log *slog.Logger) (_ *node, err er
 			err = errors.Join(err, n.close())
 		}
 	}()
-
-	db, err := n.pools.SQL(cfg.SQL)
-	if err != nil {
-		return nil, fmt.Errorf("--sql: %w", err)
-	}
-	if err := reach(ctx, "the database of --sql", db.String(), db.Ping); err != nil {
+	if err := n.openDomain(ctx); err != nil {
 		return nil, err
 	}
-	if err := errors.Join(chatstore.Migrate(ctx, db), orderstore.Migrate(ctx, db)); err != nil {
-		return nil, fmt.Errorf("bring the database up to date: %w", err)
-	}
-	n.database = db.String()
-	store := chatstore.New(db, log)
-	orderStore, err := orderstore.New(ctx, db, log, store)
-	if err != nil {
-		return nil, err
-	}
-
-	degraded := func() bool { return !n.bus.Healthy() }
-	n.hub = chat.NewHub(chat.WithOrders(store, orderLog{orderStore}), store, chat.HubOptions{Log: log, Degraded: degraded, Probe: probe})
-	leases, err := n.openBus(ctx, store)
-	if err != nil {
-		return nil, err
-	}
-	// The name of this life of the node: an earlier one may still have a lease.
-	n.presence = chat.NewPresence(n.hub, leases, cfg.Node+"-"+chat.NewID(), log)
-	n.rooms = chat.NewRooms(store, store, n.bus, chat.RoomsOptions{
-		Node: cfg.Node, Log: log, Now: clock, Batches: max(1, cfg.SQLOpen/2), Probe: probe})
 	if err := n.rooms.EnsureGeneral(ctx); err != nil {
 		return nil, err
 	}
-	logins, signUps := mw.NewLimiter(cfg.RateLogin), mw.NewLimiter(cfg.RateSignup)
-	n.accounts = chat.NewAccounts(store, chat.AccountOptions{
-		Now: clock, Guests: cfg.Guests, Ended: n.rooms.EndSessions, Log: log,
-		LoginLimit:  func(key string) (bool, time.Duration) { return logins.Allow(key, time.Now()) },
-		SignUpLimit: func(addr string) (bool, time.Duration) { return signUps.Allow(addr, time.Now()) },
-	})
-
-	n.orders = newOrders(orderStore, n.accounts, n.rooms, n.bus, clock, log)
+	// The name of this life of the node: an earlier one may still have a lease.
+	n.presence = chat.NewPresence(n.hub, n.leases, cfg.Node+"-"+chat.NewID(), log)
 
 	origins, err := mw.ParseOrigins(cfg.Origins, cfg.Listen)
 	if err != nil {
@@ -118,72 +76,40 @@ func newNode(ctx context.Context, cfg Config, log *slog.Logger) (_ *node, err er
 		Hub: n.hub, Rooms: n.rooms, Accounts: n.accounts, Origins: origins, Log: log,
 		Max: cfg.MaxSockets, RateSockets: cfg.RateSockets, RateSession: cfg.RateSession, PerUser: perUser, Panicked: panics.Inc,
 		Session: chat.SessionOptions{
-			Node: cfg.Node, Log: log, Presence: n.presence, Degraded: degraded},
+			Node: cfg.Node, Log: log, Presence: n.presence, Degraded: n.degraded},
 	})
 	n.server, err = web.New(web.Options{
-		Rooms: n.rooms, Accounts: n.accounts, Sockets: n.sockets,
+		Rooms: n.rooms, Accounts: n.accounts, Orders: n.orders, Keys: n.keys, CursorKey: n.cursorKey, Sockets: n.sockets,
 		Node: cfg.Node, Version: buildVersion(), Log: log, Registry: registry,
 		Origins: origins, Proxies: cfg.Proxies,
-		PerAddress: mw.NewLimiter(cfg.RateAddress), PerUser: perUser,
-		Ready: func(ctx context.Context) []web.Part { return n.ready(ctx, db) },
+		PerAddress: mw.NewLimiter(cfg.RateAddress), PerUser: perUser, PerKey: mw.NewLimiter(cfg.RateKey),
+		Ready: func(ctx context.Context) []web.Part { return n.ready(ctx, n.db) },
 	})
 	if err != nil {
 		return nil, err
 	}
-	if err := registerNode(registry, n, db); err != nil {
+	if err := registerNode(registry, n); err != nil {
 		return nil, fmt.Errorf("register metrics: %w", err)
 	}
-
-	if n.public, err = net.Listen("tcp", cfg.Listen); err != nil {
-		return nil, fmt.Errorf("--listen: %w", err)
-	}
-	if cfg.Admin != "" {
-		if n.admin, err = net.Listen("tcp", cfg.Admin); err != nil {
-			return nil, fmt.Errorf("--admin: %w (several nodes on one machine need one each, or off)", err)
-		}
-	}
-	return n, nil
+	return n, n.listen()
 }
 
-// openBus opens the bus that the settings ask for, and gives the leases that
-// go with it. With several addresses the partitions are spread over them, and
-// the leases are kept on the first.
-func (n *node) openBus(ctx context.Context, store *chatstore.Store) (chat.Leases, error) {
-	if len(n.cfg.Redis) == 0 {
-		n.bus = localBus{bus.NewLocal(n.hub)}
-		return chat.NewLocalLeases(), nil
+// listen opens the listeners.
+func (n *node) listen() (err error) {
+	if n.public, err = net.Listen("tcp", n.cfg.Listen); err != nil {
+		return fmt.Errorf("--listen: %w", err)
 	}
-	var clients []redisClient
-	for _, address := range n.cfg.Redis {
-		client, err := n.pools.Redis(address)
-		if err != nil {
-			return nil, fmt.Errorf("--redis: %w", err)
+	if n.cfg.Admin != "" {
+		if n.admin, err = net.Listen("tcp", n.cfg.Admin); err != nil {
+			return fmt.Errorf("--admin: %w (several nodes on one machine need one each, or off)", err)
 		}
-		ping := func(ctx context.Context) error { return client.Ping(ctx).Err() }
-		if err := reach(ctx, "the Redis of --redis", hostOf(address), ping); err != nil {
-			return nil, err
+	}
+	if path := controlPath(n.cfg.SQL); path != "" {
+		if n.control, err = listenControl(path); err != nil {
+			n.log.Warn("commands such as hubbub key cannot reach this node while it runs", "error", err)
 		}
-		clients = append(clients, client)
 	}
-	key, err := store.Secret(ctx, "bus")
-	if err != nil {
-		return nil, err
-	}
-	redisBus, err := bus.NewRedis(clients, n.hub, n.cfg.Node, n.log, bus.Options{Key: key})
-	if err != nil {
-		return nil, fmt.Errorf("--redis: %w", err)
-	}
-	n.bus = redisBus
-	return chatstore.NewLeases(clients[0]), nil
-}
-
-// hostOf is what may be shown of an address.
-func hostOf(address string) string {
-	u, err := url.Parse(strings.TrimPrefix(address, clusterScheme))
-	if err != nil || u.Host == "" {
-		return "its address"
-	}
-	return u.Host
+	return nil
 }
 
 // Addr is where the node listens.
@@ -228,8 +154,14 @@ func (n *node) Run(ctx context.Context) error {
 		admin = newHTTPServer(n.server.AdminHandler(), n.log)
 		start(&parts, writing, "private listener", func(context.Context) error { return serveHTTP(admin, n.admin) })
 	}
+	var control *http.Server
+	if n.control != nil {
+		control = newHTTPServer(controlHandler(operator{n.keys, n.accounts}, n.log), n.log)
+		start(&parts, writing, "control socket", func(context.Context) error { return serveHTTP(control, n.control) })
+	}
 	n.log.Info("serving", "address", n.Addr(), "version", buildVersion(),
-		"database", n.database, "redis", len(n.cfg.Redis), "guests", n.cfg.Guests)
+		"database", n.db.String(), // a node that forgot its settings shows here
+		"redis", len(n.cfg.Redis), "guests", n.cfg.Guests)
 
 	select {
 	case <-ctx.Done():
@@ -250,8 +182,10 @@ func (n *node) Run(ctx context.Context) error {
 		err = fmt.Errorf("requests did not end in time: %w", errors.Join(err, public.Close()))
 	}
 	err = errors.Join(err, inTime(clients, "sockets", func() error { n.sockets.Wait(); return nil }))
-	if admin != nil {
-		err = errors.Join(err, admin.Close())
+	for _, private := range []*http.Server{admin, control} {
+		if private != nil {
+			err = errors.Join(err, private.Close())
+		}
 	}
 	stopWriting()
 	err = errors.Join(err, inTime(whole, "parts", parts.Wait))
@@ -290,7 +224,7 @@ func (n *node) awaitBalancer(ctx context.Context) {
 // close lets go of what newNode opened; the pools come last.
 func (n *node) close() error {
 	var errs []error
-	for _, l := range []net.Listener{n.public, n.admin} {
+	for _, l := range []net.Listener{n.public, n.admin, n.control} {
 		if l != nil {
 			if err := l.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
 				errs = append(errs, err)

@@ -44,6 +44,20 @@ func (p *pools) SQL(url string) (*sqldb.DB, error) {
 	})
 }
 
+// shareOut bounds what chat and orders take of the pool, so that neither starves
+// the other: of 100 connections, chat gets 20 to read and 40 to write, orders get
+// 20 and 20. Few connections are enough for a database; what is beyond them waits
+// here, in line, rather than there. An SQLite file has readers enough for both, and
+// its one writer takes turns.
+func shareOut(db *sqldb.DB) (chat, orders *sqldb.DB) {
+	if db.Read != db.Write {
+		readers := max(1, db.Read.Stats().MaxOpenConnections/2)
+		return db.Share(readers, 1), db.Share(readers, 1)
+	}
+	part := func(percent int) int { return max(1, db.Write.Stats().MaxOpenConnections*percent/100) }
+	return db.Share(part(20), part(40)), db.Share(part(20), part(20))
+}
+
 // Redis gives the client of the address.
 func (p *pools) Redis(url string) (redis.UniversalClient, error) {
 	return once(p, p.redis, url, func() (redis.UniversalClient, error) { return openRedis(url) })

@@ -137,6 +137,8 @@ func settings() []setting {
 			func(c *Config) *mw.Rate { return &c.RateSession }),
 		rateSetting("rate-user", "50/s:100", "Requests and frames of one user, over all sockets of this node.",
 			func(c *Config) *mw.Rate { return &c.RateUser }),
+		rateSetting("rate-key", "5000/s:10000", "Requests of one API key.",
+			func(c *Config) *mw.Rate { return &c.RateKey }),
 		rateSetting("rate-address", "20/s:40", "Requests of one client address (IPv6: /64) that come from nobody who is signed in.",
 			func(c *Config) *mw.Rate { return &c.RateAddress }),
 		rateSetting("rate-login", "5/m:10", "Attempts to sign in, for one name and for one address.",

@@ -107,7 +107,7 @@ func IsReadOnly(err error) bool {
 func IsUnavailable(err error) bool {
 	for _, target := range []error{
 		driver.ErrBadConn, mysql.ErrInvalidConn, mysql.ErrMalformPkt, mysql.ErrPktSync, mysql.ErrBusyBuffer,
-		sql.ErrConnDone, io.EOF, io.ErrUnexpectedEOF, context.DeadlineExceeded,
+		sql.ErrConnDone, ErrBusy, io.EOF, io.ErrUnexpectedEOF, context.DeadlineExceeded,
 	} {
 		if errors.Is(err, target) {
 			return true

@@ -8,6 +8,8 @@
 //     half-way, and tells a failed COMMIT, whose outcome is open, from every
 //     other failure by [CommitError]. [DB.Settle] runs it until the outcome is
 //     known.
+//   - [DB.Share] bounds what one use takes of the pools, so that none starves
+//     another one.
 //   - [Dialect] has the few pieces of SQL that differ.
 //   - [IsDuplicate], [IsRetryable], [IsReadOnly] and [IsUnavailable] sort errors.
 //   - [DB.Migrate] brings a schema up to date, also while other nodes start.
@@ -109,6 +111,8 @@ type DB struct {
 	Read *sql.DB
 	// Dialect is the SQL that the database speaks.
 	Dialect Dialect
+
+	reads, writes *gate // of a share; see Share
 
 	name        string
 	txTimeout   time.Duration

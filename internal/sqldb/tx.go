@@ -19,6 +19,10 @@ import (
 // (SQLite has one connection to write), and may be handed a transaction only
 // once: who wants to try again after IsRetryable calls Tx again.
 func (db *DB) Tx(ctx context.Context, fn func(ctx context.Context, tx *sql.Tx) error) (err error) {
+	if err := db.writes.enter(ctx); err != nil {
+		return fmt.Errorf("sqldb: begin: %w", err)
+	}
+	defer db.writes.leave()
 	wait, cancelWait := context.WithTimeout(ctx, db.txTimeout)
 	defer cancelWait()
 	conn, err := db.Write.Conn(wait)

@@ -138,9 +138,11 @@ func (s *Store) read(ctx context.Context, op string, f func(ctx context.Context)
 	if err := ctx.Err(); err != nil {
 		return err // left before it began
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readTime)
-	defer cancel()
-	err := s.fail(op, f(ctx))
+	err := s.fail(op, s.db.Reading(ctx, func() error {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readTime)
+		defer cancel()
+		return f(ctx)
+	}))
 	s.reads.Note(ctx, s.log, "that read orders", err, errors.Is(err, orders.ErrUnavailable))
 	return err
 }

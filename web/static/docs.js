@@ -69,7 +69,8 @@ function example(doc, schema) {
 function response(doc, status, r) {
   const media = Object.values(r.content || {})[0];
   const samples = Object.entries(media?.examples || {}).map(([, e]) => h("pre", {}, h("code", {}, JSON.stringify(e.value, null, 2))));
-  const body = status >= 400 ? samples : [media?.schema ? fields(doc, media.schema) : null];
+  const sample = media?.example ? h("pre", {}, h("code", {}, JSON.stringify(media.example, null, 2))) : null;
+  const body = status >= 400 ? samples : [media?.schema ? fields(doc, media.schema) : null, sample];
   const title = [h("code", {}, status), ` ${r.description || ""}`];
   const shown = body.filter(Boolean);
   return shown.length ? h("details", {}, h("summary", {}, title), shown) : h("p", {}, title);
@@ -82,7 +83,7 @@ function call(doc, path, method, op) {
     h("h3", { id: `${op.operationId}-title` }, op.summary),
     h("p", { class: "route" }, h("span", { class: `method ${method}` }, method.toUpperCase()), ` ${path}`),
     paragraphs(op.description),
-    op.security?.length ? h("p", { class: "who" }, "For whoever is signed in.") : null,
+    op.security?.length ? h("p", { class: "who" }, op.security.some((s) => s.key) ? "For whoever is signed in, and for keys." : "For whoever is signed in.") : null,
     parameters.length ? [h("h4", {}, "Parameters"), h("dl", {}, parameters)] : null,
     input ? [h("h4", {}, op.requestBody.required ? "Body" : "Body, optional"), fields(doc, input), example(doc, input)] : null,
     h("h4", {}, "Answers"),
