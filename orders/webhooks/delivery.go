@@ -14,7 +14,7 @@ const (
 	// delivered or has failed.
 	KeptFor = 7 * 24 * time.Hour
 	// MaxBody is the size of a message in bytes. The largest order fits.
-	MaxBody = 1 << 20
+	MaxBody = 512 << 10
 	// MaxAnswer is how much of an answer is kept, in bytes.
 	MaxAnswer = 512
 

@@ -5,6 +5,8 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
+	"fmt"
+	"io"
 	"log/slog"
 	"strconv"
 	"strings"
@@ -43,9 +45,12 @@ func ParseSecret(text string) (Secret, bool) {
 // Reveal is the secret as its owner is shown it: whsec_ and base64.
 func (s Secret) Reveal() string { return secretPrefix + base64.StdEncoding.EncodeToString(s) }
 
-func (s Secret) String() string       { return "(secret)" }
-func (s Secret) GoString() string     { return "(secret)" }
-func (s Secret) LogValue() slog.Value { return slog.StringValue("(secret)") }
+const hidden = "(secret)"
+
+func (s Secret) String() string               { return hidden }
+func (s Secret) Format(f fmt.State, _ rune)   { _, _ = io.WriteString(f, hidden) }
+func (s Secret) MarshalText() ([]byte, error) { return []byte(hidden), nil }
+func (s Secret) LogValue() slog.Value         { return slog.StringValue(hidden) }
 
 // Sign is the webhook-signature of a message: "v1," and the base64 of the HMAC
 // with SHA-256 over id.timestamp.body, the timestamp in whole seconds.

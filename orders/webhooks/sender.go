@@ -36,6 +36,7 @@ type HTTPSender struct {
 	client *http.Client
 	agent  string
 	now    func() time.Time
+	time   time.Duration
 }
 
 // SenderOptions are what an [HTTPSender] is made of. Guard may be zero: public
@@ -45,6 +46,7 @@ type SenderOptions struct {
 	Agent string           // the User-Agent
 	Now   func() time.Time // nil for time.Now
 	Roots *x509.CertPool   // nil for those of the system
+	Time  time.Duration    // bounds one try; 0 for SendTime
 }
 
 // NewHTTPSender makes a sender. It starts nothing; see [HTTPSender.Close].
@@ -52,16 +54,19 @@ func NewHTTPSender(o SenderOptions) *HTTPSender {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	dialer := &net.Dialer{Timeout: SendTime, ControlContext: o.Guard.control}
+	if o.Time == 0 {
+		o.Time = SendTime
+	}
+	dialer := &net.Dialer{Timeout: o.Time, ControlContext: o.Guard.control}
 	return &HTTPSender{
-		agent: o.Agent, now: o.Now,
+		agent: o.Agent, now: o.Now, time: o.Time,
 		client: &http.Client{
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 			Transport: &http.Transport{
 				Proxy:                  nil, // a proxy would dial what the guard refuses
 				DialContext:            dialer.DialContext,
 				TLSClientConfig:        &tls.Config{RootCAs: o.Roots, MinVersion: tls.VersionTLS12},
-				TLSHandshakeTimeout:    SendTime,
+				TLSHandshakeTimeout:    o.Time,
 				DisableCompression:     true,
 				MaxResponseHeaderBytes: maxAnswerHeader,
 				MaxIdleConns:           64,
@@ -77,7 +82,7 @@ func (s *HTTPSender) Close() { s.client.CloseIdleConnections() }
 
 // Send implements [Sender].
 func (s *HTTPSender) Send(ctx context.Context, j Job) Attempt {
-	ctx, cancel := context.WithTimeout(ctx, SendTime)
+	ctx, cancel := context.WithTimeout(ctx, s.time)
 	defer cancel()
 	start := s.now()
 	a := Attempt{At: start.UnixMicro()}
@@ -138,7 +143,7 @@ func reasonOf(err error) Reason {
 		return ReasonTimeout
 	case errors.As(err, &name):
 		return ReasonName
-	case errors.As(err, &certificate), errors.As(err, &record), errors.As(err, &alert):
+	case errors.As(err, &certificate), errors.As(err, &record), errors.As(err, &alert), errors.Is(err, http.ErrSchemeMismatch):
 		return ReasonTLS
 	}
 	return ReasonConnection
