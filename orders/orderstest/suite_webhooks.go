@@ -260,7 +260,7 @@ func (h hooks) outbox() {
 		h.ok(err)
 		h.equal(len(list), 0)
 	}
-	big := webhooks.Message{ID: "big", Shop: "toys", Type: "order.moved", Body: []byte(strings.Repeat("x", webhooks.MaxBody)), At: hookTime}
+	big := webhooks.Message{ID: webhooks.DeliveryID(orders.NewID(time.UnixMicro(hookTime))), Shop: "toys", Type: "order.moved", Body: []byte(strings.Repeat("x", webhooks.MaxBody)), At: hookTime}
 	h.ok(h.s.Put(h.Context(), big))
 	h.equal(len(h.one(other.ID, hookTime).Body), webhooks.MaxBody)
 }
@@ -277,16 +277,16 @@ func (h hooks) finish() {
 	}
 	h.equal(h.delivery(e, m.ID), want)
 	// What is told under an older claim does not count.
-	h.finished(webhooks.Outcome{Job: lost, Last: delivered, Status: webhooks.Delivered}, true)
+	h.finished(webhooks.Outcome{Job: lost, Last: delivered, Status: webhooks.Delivered}, false)
 	h.equal(h.delivery(e, m.ID), want)
 
 	h.equal(len(h.claim(e.ID, hookTime+2*hour-1, 10)), 0)
 	j = h.one(e.ID, hookTime+2*hour)
-	h.finished(webhooks.Outcome{Job: j, Last: delivered, Status: webhooks.Delivered}, false)
+	h.finished(webhooks.Outcome{Job: j, Last: delivered, Status: webhooks.Delivered}, true)
 	want.Status, want.Attempts, want.NextTry, want.Last = webhooks.Delivered, 3, 0, delivered
 	h.equal(h.delivery(e, m.ID), want)
 	// Nothing happens to it any more.
-	h.finished(webhooks.Outcome{Job: j, Last: refusal, Status: webhooks.Failed, Health: webhooks.Health{Failures: 1}}, true)
+	h.finished(webhooks.Outcome{Job: j, Last: refusal, Status: webhooks.Failed, Health: webhooks.Health{Failures: 2}}, false)
 	h.equal(h.delivery(e, m.ID), want)
 	h.equal(len(h.claim(e.ID, hookTime+100*hour, 10)), 0)
 }
@@ -313,9 +313,10 @@ func (h hooks) health() {
 	rested := h.claim(e.ID, hookTime+hour, 1)
 	h.equal(rested[0].Endpoint.Health, got.Health)
 	h.finished(fail(rested[0]), true)
-	// A success heals, however old the job.
-	h.finished(webhooks.Outcome{Job: jobs[2], Last: delivered, Status: webhooks.Delivered}, true)
+	// A success heals, unless it is from before the failures.
 	h.finished(webhooks.Outcome{Job: jobs[2], Last: delivered, Status: webhooks.Delivered}, false)
+	h.finished(webhooks.Outcome{Job: rested[0], Last: delivered, Status: webhooks.Delivered}, true)
+	h.finished(webhooks.Outcome{Job: rested[0], Last: delivered, Status: webhooks.Delivered}, false)
 	got, err = h.s.Endpoint(h.Context(), "books", e.ID)
 	h.ok(err)
 	h.equal(got.Health, webhooks.Health{})
@@ -327,7 +328,7 @@ func (h hooks) health() {
 	h.ok(err)
 	h.equal(got.Health.State(), webhooks.Disabled)
 	// Nothing enables it but its owner.
-	h.finished(webhooks.Outcome{Job: jobs[2], Last: delivered, Status: webhooks.Delivered}, false)
+	h.finished(webhooks.Outcome{Job: rested[0], Last: delivered, Status: webhooks.Delivered}, false)
 	h.finished(fail(jobs[0]), false)
 	h.ok(h.s.Delete(h.Context(), "books", e.ID))
 	h.finished(fail(jobs[0]), false)

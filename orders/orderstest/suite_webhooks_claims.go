@@ -108,7 +108,7 @@ func (h hooks) whoIsDue() {
 }
 
 func (h hooks) concurrency() {
-	const rows, workers = 120, 8
+	const rows, workers = 40, 8
 	a, b := h.endpoint("books"), h.endpoint("books")
 	for range rows {
 		h.put("books", hookTime)

@@ -17,7 +17,7 @@ func (h hooks) replay() {
 	for _, status := range []webhooks.Status{webhooks.Delivered, webhooks.Failed} {
 		lost := h.one(e.ID, at)
 		j := h.one(e.ID, at+hour)
-		h.finished(webhooks.Outcome{Job: j, Last: delivered, Status: status, Health: webhooks.Health{}}, status == webhooks.Failed)
+		h.finished(webhooks.Outcome{Job: j, Last: delivered, Status: status}, false)
 		at += 2 * hour
 		d, err := h.s.Replay(h.Context(), "books", e.ID, m.ID, at)
 		h.ok(err)

@@ -251,7 +251,7 @@ func (w *Webhooks) Finish(_ context.Context, o webhooks.Outcome) (changed bool, 
 	}
 	e := w.endpoints[o.Job.Endpoint.ID]
 	switch {
-	case e == nil, e.Health.Disabled:
+	case e == nil, e.Health.Disabled, o.Health == o.Job.Endpoint.Health:
 		return false, nil
 	case o.Status == webhooks.Delivered:
 		changed = e.Health.Failures > 0

@@ -45,9 +45,9 @@ type Store interface {
 	// resting.
 	Claim(ctx context.Context, id EndpointID, now, until int64, limit int) ([]Job, error)
 	// Finish notes what became of a job, unless it was claimed again since, and the
-	// endpoint's health: a failure only where it is as it was in the job, so that
-	// failures side by side count once; a success always. Changed tells that the
-	// health was changed.
+	// endpoint's health where it differs from that in the job: after a failure only
+	// while there are as many failures as in the job, so that failures side by side
+	// count once; after a success while there are any. Changed tells that it was.
 	Finish(ctx context.Context, o Outcome) (changed bool, err error)
 	// Release gives a job back that was not carried out: due at now, its attempt
 	// not counted.
