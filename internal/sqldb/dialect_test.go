@@ -46,7 +46,7 @@ func TestSkipLocked(t *testing.T) {
 	onBoth(t, func(t *testing.T, db *sqldb.DB) {
 		exec1(t, db, "CREATE TABLE jobs (id INTEGER PRIMARY KEY)")
 		exec1(t, db, "INSERT INTO jobs VALUES (1), (2)")
-		query := "SELECT COUNT(*) FROM (SELECT id FROM jobs WHERE id>=? ORDER BY id" + db.Dialect.SkipLocked() + ") AS free"
+		query := "SELECT COUNT(*) FROM (SELECT id FROM jobs ORDER BY id" + db.Dialect.SkipLocked() + ") AS free"
 		err := db.Tx(t.Context(), func(ctx context.Context, tx *sql.Tx) error {
 			var locked int
 			if err := tx.QueryRowContext(ctx, "SELECT id FROM jobs WHERE id=1"+db.Dialect.ForUpdate()).Scan(&locked); err != nil {
@@ -56,7 +56,7 @@ func TestSkipLocked(t *testing.T) {
 			if db.Dialect == sqldb.SQLite {
 				want = 2 // it is a reader beside the only writer there is
 			}
-			if got := get[int](t, db.Read, query, 1); got != want {
+			if got := get[int](t, db.Read, query); got != want {
 				t.Errorf("%d rows are free, want %d", got, want)
 			}
 			return nil
@@ -64,7 +64,7 @@ func TestSkipLocked(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := get[int](t, db.Read, query, 1); got != 2 {
+		if got := get[int](t, db.Read, query); got != 2 {
 			t.Errorf("%d rows are free afterwards", got)
 		}
 	})
