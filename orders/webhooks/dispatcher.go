@@ -22,8 +22,9 @@ const (
 	duePage = 100
 	// maxTurn is how many batches an endpoint gets before others have their turn.
 	maxTurn = 20
-	// finishTime bounds what follows a try.
-	finishTime = 15 * time.Second
+	// finishTime bounds what follows a try, stopTime what follows one that this node
+	// broke off.
+	finishTime, stopTime = 15 * time.Second, time.Second
 	// maxCount is up to where the pending ones are counted.
 	maxCount = 10_000
 )
@@ -200,9 +201,14 @@ func (d *Dispatcher) lane(ctx context.Context, e Due, n int) {
 // deliver carries one job out and tells whether it was delivered.
 func (d *Dispatcher) deliver(ctx context.Context, j Job) bool {
 	a := d.o.Sender.Send(ctx, j)
-	after, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishTime)
+	stopped := ctx.Err() != nil && a.Reason != NoReason // it was not the endpoint's fault
+	patience := finishTime
+	if stopped {
+		patience = stopTime
+	}
+	after, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 	defer cancel()
-	if ctx.Err() != nil && a.Reason != NoReason { // this node stops: it was not the endpoint's fault
+	if stopped {
 		err := d.call(func() error { return d.o.Store.Release(after, j, d.o.Now().UnixMicro()) })
 		if err != nil {
 			d.o.Log.Debug("a delivery could not be given back; it comes due by itself", "delivery", j.ID, "error", err)

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"net/netip"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -172,4 +174,37 @@ func TestSecretIsNotShown(t *testing.T) {
 			t.Errorf("the secret is shown: %s in %s", bad, text)
 		}
 	}
+}
+
+// FuzzEndpointURL holds that what is registered can be sent to, and is no address
+// in disguise: nothing that inet_aton(3) would read.
+func FuzzEndpointURL(f *testing.F) {
+	for _, u := range []string{"https://shop.example/a?b=c", "http://127.1/", "http://0x7f.0.0.1:80/", "http://[::1]/", "http://2130706433/", "https://1.1.1.1/", "http://a.b%2e1/"} {
+		f.Add(u)
+	}
+	f.Fuzz(func(t *testing.T, raw string) {
+		e, err := newService(orderstest.NewWebhooks()).Register(t.Context(), books, webhooks.Draft{URL: raw, Events: []string{"order.moved"}})
+		if err != nil {
+			return
+		}
+		r, err := http.NewRequest(http.MethodPost, e.URL, nil)
+		if err != nil {
+			t.Fatalf("%q: %v", raw, err)
+		}
+		host := r.URL.Hostname()
+		if addr, err := netip.ParseAddr(host); err == nil {
+			if (webhooks.Guard{}).Check(addr) != nil {
+				t.Errorf("%q was registered", raw)
+			}
+			return
+		}
+		numbers := true
+		for part := range strings.SplitSeq(strings.TrimSuffix(host, "."), ".") {
+			_, err := strconv.ParseUint(part, 0, 64)
+			numbers = numbers && (err == nil || strings.Trim(part, "0123456789") == "")
+		}
+		if numbers {
+			t.Errorf("%q was registered", raw)
+		}
+	})
 }
