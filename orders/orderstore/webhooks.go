@@ -17,9 +17,11 @@ type Webhooks struct{ s *Store }
 var _ webhooks.Store = (*Webhooks)(nil)
 
 // NewWebhooks makes the store of webhooks beside that of orders, whose changes are
-// from then on told to endpoints: call it before the first change.
-func NewWebhooks(s *Store) *Webhooks {
-	w := &Webhooks{s}
+// from then on told to endpoints: call it before the first change. What is done
+// for a receiver takes its connections from db, which is the same database, and
+// may be a share of it.
+func NewWebhooks(s *Store, db *sqldb.DB) *Webhooks {
+	w := &Webhooks{&Store{db: db, log: s.log}} // for its write and read
 	s.outbox = func(ctx context.Context, tx *sql.Tx, o orders.Order, e orders.Event) error {
 		return w.put(ctx, tx, webhooks.NewMessage(o, e))
 	}

@@ -20,6 +20,6 @@ func TestWebhooksOnMariaDB(t *testing.T) {
 
 func openWebhooks(t testing.TB, url string) *orderstore.Webhooks {
 	t.Helper()
-	s, _ := open(t, url)
-	return orderstore.NewWebhooks(s)
+	s, db := open(t, url)
+	return orderstore.NewWebhooks(s, db)
 }

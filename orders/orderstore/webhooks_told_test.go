@@ -139,8 +139,8 @@ func TestOrdersAreTold(t *testing.T) {
 		"MariaDB": func() string { return testenv.SharedMariaDB(t).NewDatabase(t) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			s, _ := open(t, url())
-			w := orderstore.NewWebhooks(s)
+			s, db := open(t, url())
+			w := orderstore.NewWebhooks(s, db)
 			r := newReceiver(t)
 			e := r.register(w, "books")
 			o := place(t, s, newOrder(t, s, "books"))
@@ -196,9 +196,9 @@ func (dying) Release(context.Context, webhooks.Job, int64) error { return errors
 // ids; two that live share the work, and no event is told twice by them.
 func TestWorkersDie(t *testing.T) {
 	url := testenv.SharedMariaDB(t).NewDatabase(t)
-	s, _ := open(t, url)
-	other, _ := open(t, url)
-	w, second := orderstore.NewWebhooks(s), orderstore.NewWebhooks(other)
+	s, db := open(t, url)
+	other, otherDB := open(t, url)
+	w, second := orderstore.NewWebhooks(s, db.Share(4, 8)), orderstore.NewWebhooks(other, otherDB)
 	r := newReceiver(t)
 	r.register(w, "books")
 	for range 8 {
