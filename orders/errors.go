@@ -58,6 +58,7 @@ var (
 	ErrForbidden       = &Error{Code: "forbidden"}             // 403: the call is not for this role
 	ErrNotFound        = &Error{Code: "not_found"}             // 404: absent, or somebody else's
 	ErrIllegalStep     = &Error{Code: "illegal_step"}          // 409: see From and Allowed
+	ErrConflict        = &Error{Code: "conflict"}              // 409: not as things stand
 	ErrClosed          = &Error{Code: "order_closed"}          // 409: too late to change that
 	ErrKeyRunning      = &Error{Code: "key_running"}           // 409: the first call with the key still runs
 	ErrStale           = &Error{Code: "stale"}                 // 412: see Version

@@ -32,6 +32,7 @@ func (s *Server) openAPIConfig() huma.Config {
 			{Name: "accounts", Description: "Signing up, in and out; the caller."},
 			{Name: "rooms", Description: "Rooms, their members and their messages."},
 			{Name: "orders", Description: "Orders of shops: placed by programs with a key, seen by their customers."},
+			{Name: "webhooks", Description: "What happens to a shop's orders, sent to programs of the shop. " + aboutWebhooks},
 			{Name: "live", Description: "Sockets."},
 			{Name: "service", Description: "For those who run it."},
 		},
@@ -47,6 +48,11 @@ func (s *Server) openAPIConfig() huma.Config {
 		},
 	}}
 }
+
+const aboutWebhooks = "Each event is POSTed as {type, timestamp, data: {order, event}} with the headers of Standard Webhooks 1.0: webhook-id, " +
+	"the same for every try; webhook-timestamp, in seconds; webhook-signature, v1, and the base64 of the HMAC-SHA-256 over id.timestamp.body " +
+	"with the secret's bytes. Any 2xx within 5 s takes it; everything else is tried again for 24 hours, at growing distances. " +
+	"At least once, and not in order: data.order.version says which is newer."
 
 const introduction = `JSON in and out. Sign in with the cookie or with ` + "`Authorization: Bearer`" + `; never with a token in a URL.
 
@@ -109,6 +115,20 @@ func describe(id string) string {
 		return "Who did what and when, from the oldest on."
 	case "openOrderRoom":
 		return "For the customer and support, who are its members. 201 the first time, 200 with the same room ever after."
+	case "registerWebhook":
+		return "The secret is shown this once. A shop may have 10 webhooks; 409 beyond that. They belong to the shop, not to the key."
+	case "listWebhooks":
+		return "All of the shop, oldest first; one page."
+	case "changeWebhook":
+		return "Turned on, it is as live as a new one, and what is pending is sent. What happens while it is off is not told later."
+	case "deleteWebhook":
+		return "With its deliveries."
+	case "listDeliveries":
+		return "Newest first. They are kept for 7 days after they were delivered or have failed."
+	case "replayDelivery":
+		return "Makes one that was delivered or has failed pending again, for another 24 hours, under the same id. 409 when it is pending."
+	case "replayWebhook":
+		return "All that have failed and are still kept, as replayDelivery does."
 	case "markRead":
 		return "Never moves back. The caller's other devices are told."
 	}
@@ -122,6 +142,9 @@ func tagOf(path string) string {
 	}
 	if strings.HasPrefix(path, "/v1/orders") {
 		return "orders"
+	}
+	if strings.HasPrefix(path, "/v1/webhooks") {
+		return "webhooks"
 	}
 	return "accounts"
 }

@@ -43,6 +43,14 @@ POST /v1/orders/{order}/transitions
 POST /v1/orders/{order}/cancel
 GET /v1/orders/{order}/events
 PUT /v1/orders/{order}/room
+POST /v1/webhooks
+GET /v1/webhooks
+GET /v1/webhooks/{webhook}
+PATCH /v1/webhooks/{webhook}
+DELETE /v1/webhooks/{webhook}
+GET /v1/webhooks/{webhook}/deliveries
+POST /v1/webhooks/{webhook}/deliveries/{delivery}/replay
+POST /v1/webhooks/{webhook}/replay
 GET /v1/socket
 GET /v1/openapi.json
 GET /healthz

@@ -222,7 +222,9 @@ func fieldError(d *huma.ErrorDetail) wire.FieldError {
 
 // usesPointers tells the calls that name a field of the body by a JSON pointer
 // (RFC 6901), as package orders does.
-func usesPointers(path string) bool { return strings.HasPrefix(path, "/v1/orders") }
+func usesPointers(path string) bool {
+	return strings.HasPrefix(path, "/v1/orders") || strings.HasPrefix(path, "/v1/webhooks")
+}
 
 // pointerTo turns "lines[0].sku" into "/lines/0/sku"; all of the body is "".
 func pointerTo(field string) string {

@@ -62,6 +62,16 @@ func (s *Server) routes(m *mw.Metrics) (http.Handler, error) {
 	add(a, "listOrderEvents", "GET /v1/orders/{order}/events", 200, userOrKey, s.listOrderEvents, "Read an order's history", orders.ErrBadRequest, orders.ErrNotFound, orders.ErrInvalid)
 	add(a, "openOrderRoom", "PUT /v1/orders/{order}/room", 201, userOrKey, s.openOrderRoom, "Open the support room", orders.ErrForbidden, orders.ErrNotFound, orders.ErrUnknownOutcome)
 
+	// Webhooks: for keys of shops; webhooks.Service refuses everybody else.
+	add(a, "registerWebhook", "POST /v1/webhooks", 201, userOrKey, s.registerWebhook, "Register a webhook", orders.ErrForbidden, orders.ErrConflict, orders.ErrUnknownOutcome)
+	add(a, "listWebhooks", "GET /v1/webhooks", 200, userOrKey, s.listWebhooks, "List webhooks", orders.ErrForbidden)
+	add(a, "getWebhook", "GET /v1/webhooks/{webhook}", 200, userOrKey, s.webhook, "Show a webhook", orders.ErrForbidden, orders.ErrNotFound)
+	add(a, "changeWebhook", "PATCH /v1/webhooks/{webhook}", 200, userOrKey, s.changeWebhook, "Turn a webhook on or off", orders.ErrForbidden, orders.ErrNotFound)
+	add(a, "deleteWebhook", "DELETE /v1/webhooks/{webhook}", 204, userOrKey, s.deleteWebhook, "Delete a webhook", orders.ErrForbidden, orders.ErrNotFound)
+	add(a, "listDeliveries", "GET /v1/webhooks/{webhook}/deliveries", 200, userOrKey, s.listDeliveries, "List deliveries", orders.ErrBadRequest, orders.ErrForbidden, orders.ErrNotFound, orders.ErrInvalid)
+	add(a, "replayDelivery", "POST /v1/webhooks/{webhook}/deliveries/{delivery}/replay", 202, userOrKey, s.replayDelivery, "Send a delivery again", orders.ErrForbidden, orders.ErrNotFound, orders.ErrConflict)
+	add(a, "replayWebhook", "POST /v1/webhooks/{webhook}/replay", 202, userOrKey, s.replayWebhook, "Send again what has failed", orders.ErrForbidden, orders.ErrNotFound)
+
 	document, err := a.document()
 	if err != nil {
 		return nil, err

@@ -35,6 +35,7 @@ type Options struct {
 	Rooms    *chat.Rooms
 	Accounts *chat.Accounts
 	Orders   Orders
+	Webhooks Webhooks
 	// Keys tells who bears the key of a program. ErrUnauthenticated: nobody.
 	Keys interface {
 		Authenticate(ctx context.Context, token string) (orders.Caller, error)
@@ -81,7 +82,7 @@ type Server struct {
 func New(o Options) (*Server, error) {
 	switch {
 	case o.Rooms == nil, o.Accounts == nil, o.Log == nil, o.Registry == nil, o.Origins == nil,
-		o.PerAddress == nil, o.PerUser == nil, o.PerKey == nil, o.Orders == nil, o.Keys == nil, len(o.CursorKey) < 32:
+		o.PerAddress == nil, o.PerUser == nil, o.PerKey == nil, o.Orders == nil, o.Webhooks == nil, o.Keys == nil, len(o.CursorKey) < 32:
 		return nil, errors.New("web: a required option is missing")
 	}
 	if o.Static == nil {

@@ -23,6 +23,7 @@ import (
 	"hubbub/mw"
 	"hubbub/orders"
 	"hubbub/orders/orderstest"
+	"hubbub/orders/webhooks"
 	"hubbub/web"
 )
 
@@ -40,6 +41,7 @@ type site struct {
 	t       testing.TB
 	store   *chattest.Memory
 	orders  *orderstest.Memory
+	hooks   *orderstest.Webhooks
 	keys    *orders.Keys
 	users   *chat.Accounts
 	web     *web.Server
@@ -67,7 +69,7 @@ func (b *buffer) String() string {
 
 func newSite(t testing.TB, change ...func(*web.Options)) *site {
 	t.Helper()
-	s := &site{t: t, store: chattest.NewMemory(), orders: orderstest.NewMemory(), log: &buffer{}}
+	s := &site{t: t, store: chattest.NewMemory(), orders: orderstest.NewMemory(), hooks: orderstest.NewWebhooks(), log: &buffer{}}
 	log := slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	rooms := chat.NewRooms(s.store, s.store, silent{}, chat.RoomsOptions{Node: "n1", Log: log})
 	ctx, cancel := context.WithCancel(context.Background())
@@ -91,7 +93,8 @@ func newSite(t testing.TB, change ...func(*web.Options)) *site {
 		Accounts: s.users,
 		Orders: orders.NewService(orders.Options{
 			Store: s.orders, Customers: customers{s.store}, Rooms: &orderRooms{}, Publisher: silent{}, Log: log}),
-		Keys: s.keys, CursorKey: bytes.Repeat([]byte{1}, 32),
+		Webhooks: webhooks.NewService(s.hooks, webhooks.Guard{}, func() {}, nil),
+		Keys:     s.keys, CursorKey: bytes.Repeat([]byte{1}, 32),
 		Node: "n1", Version: "test", Log: log, Registry: prometheus.NewRegistry(),
 		Origins: origins, Proxies: proxies,
 		PerAddress: mw.NewLimiter(mw.Rate{}), PerUser: mw.NewLimiter(mw.Rate{}), PerKey: mw.NewLimiter(mw.Rate{}),

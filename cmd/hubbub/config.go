@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/netip"
 	"os"
 	"strings"
 	"time"
@@ -49,6 +50,8 @@ type Config struct {
 	Origins []string   // for mw.ParseOrigins, which has found no fault in them
 	Proxies mw.Proxies // peers whose X-Forwarded-For and -Proto are believed
 	Guests  bool       // people may come in without an account
+
+	WebhookAllow []netip.Prefix // where webhooks may go besides public addresses
 
 	RateSession mw.Rate // frames of one socket
 	RateUser    mw.Rate // requests and frames of one user

@@ -24,15 +24,16 @@ const (
 // import. Everything points downwards, and a package that is not here is a
 // fault, so that a new one is thought about.
 var imports = map[string][]string{
-	"cmd/hubbub":        {"web", "chat", "chat/chatstore", "chat/wire", "orders", "orders/orderstore", "bus", "mw", "internal/sqldb"},
+	"cmd/hubbub":        {"web", "chat", "chat/chatstore", "chat/wire", "orders", "orders/orderstore", "orders/webhooks", "bus", "mw", "internal/sqldb"},
 	"cmd/hubbub-bench":  {"chat/wire"},
-	"web":               {"chat", "chat/wire", "orders", "mw"},
+	"web":               {"chat", "chat/wire", "orders", "orders/webhooks", "mw"},
 	"chat/chatstore":    {"chat", "chat/wire", "bus", "internal/sqldb"},
 	"chat/chattest":     {"chat", "chat/wire", "bus"},
 	"chat":              {"chat/wire", "bus"},
 	"chat/wire":         {},
-	"orders/orderstore": {"orders", "bus", "internal/sqldb"},
-	"orders/orderstest": {"orders", "bus"},
+	"orders/orderstore": {"orders", "orders/webhooks", "bus", "internal/sqldb"},
+	"orders/orderstest": {"orders", "orders/webhooks", "bus"},
+	"orders/webhooks":   {"orders"},
 	"orders":            {"bus"},
 	"bus":               {},
 	"mw":                {},

@@ -133,6 +133,14 @@ func settings() []setting {
 				return "off"
 			},
 		},
+		{
+			flag: "webhook-allow", derived: "none, public addresses only", allowed: "networks such as 10.1.0.0/16, several with commas; never all addresses",
+			what: "Networks to which webhooks of shops may be sent besides public addresses. Whoever has a shop's key can make this node send requests there.",
+			set:  func(c *Config, v string) (err error) { c.WebhookAllow, err = parseNetworks(v); return err },
+			show: func(c Config) string {
+				return listOr(c.WebhookAllow, netip.Prefix.String, "none")
+			},
+		},
 		rateSetting("rate-session", "20/s:40", "Frames that one socket may send.",
 			func(c *Config) *mw.Rate { return &c.RateSession }),
 		rateSetting("rate-user", "50/s:100", "Requests and frames of one user, over all sockets of this node.",

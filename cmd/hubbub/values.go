@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"net/url"
 	"os"
 	"regexp"
@@ -99,6 +100,25 @@ func parseList(v string) []string {
 		parts[i] = strings.TrimSpace(parts[i])
 	}
 	return parts
+}
+
+// parseNetworks reads networks in CIDR form. One of all addresses is refused: it
+// has the metadata services of clouds in it, and this node itself.
+func parseNetworks(v string) ([]netip.Prefix, error) {
+	var networks []netip.Prefix
+	for _, part := range parseList(v) {
+		p, err := netip.ParsePrefix(part)
+		switch {
+		case err != nil:
+			return nil, fmt.Errorf("%q is not a network", part)
+		case p.Bits() == 0:
+			return nil, fmt.Errorf("%q is all addresses", part)
+		case p.Addr().Is4In6():
+			return nil, fmt.Errorf("%q is an IPv4 network in IPv6 form", part)
+		}
+		networks = append(networks, p.Masked())
+	}
+	return networks, nil
 }
 
 // parseURL refuses what url.Parse would let pass with a part of the password

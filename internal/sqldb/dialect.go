@@ -41,6 +41,15 @@ func (d Dialect) ShortWait() string {
 	return ""
 }
 
+// SkipLocked is what ends a SELECT that locks the rows it reads and leaves those
+// out that somebody else has locked. It is empty for SQLite: see ForUpdate.
+func (d Dialect) SkipLocked() string {
+	if d == MySQL {
+		return " FOR UPDATE SKIP LOCKED" // MySQL 8, MariaDB 10.6
+	}
+	return ""
+}
+
 // Upsert is what ends an INSERT … VALUES … that finds its row there already:
 // the named columns take the values that were to be inserted, and without any
 // the row stays as it is. Key are the columns of the primary key or unique

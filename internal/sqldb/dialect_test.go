@@ -1,6 +1,8 @@
 package sqldb_test
 
 import (
+	"context"
+	"database/sql"
 	"testing"
 
 	"hubbub/internal/sqldb"
@@ -35,6 +37,35 @@ func TestUpsert(t *testing.T) {
 		}
 		if got := get[int](t, db.Write, "SELECT seq FROM marks WHERE room = 1"+db.Dialect.ForUpdate()); got != 3 {
 			t.Errorf("locking read: %d, want 3", got)
+		}
+	})
+}
+
+// TestSkipLocked: what somebody else has locked is left out, at once.
+func TestSkipLocked(t *testing.T) {
+	onBoth(t, func(t *testing.T, db *sqldb.DB) {
+		exec1(t, db, "CREATE TABLE jobs (id INTEGER PRIMARY KEY)")
+		exec1(t, db, "INSERT INTO jobs VALUES (1), (2)")
+		query := "SELECT COUNT(*) FROM (SELECT id FROM jobs ORDER BY id" + db.Dialect.SkipLocked() + ") AS free"
+		err := db.Tx(t.Context(), func(ctx context.Context, tx *sql.Tx) error {
+			var locked int
+			if err := tx.QueryRowContext(ctx, "SELECT id FROM jobs WHERE id=1"+db.Dialect.ForUpdate()).Scan(&locked); err != nil {
+				return err
+			}
+			want := 1
+			if db.Dialect == sqldb.SQLite {
+				want = 2 // it is a reader beside the only writer there is
+			}
+			if got := get[int](t, db.Read, query); got != want {
+				t.Errorf("%d rows are free, want %d", got, want)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := get[int](t, db.Read, query); got != 2 {
+			t.Errorf("%d rows are free afterwards", got)
 		}
 	})
 }
