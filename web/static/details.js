@@ -10,7 +10,7 @@ export async function roomDetails(store, room, on) {
   const list = h("ul.member-list", {});
   const count = h("h3", {}, s.people(0));
   const message = h("p.form-message", { role: "alert" });
-  const mayInvite = room.member && !room.direct && (room.kind === "private" || room.moderates);
+  const mayInvite = room.member && !room.direct && !room.orderID && (room.kind === "private" || room.moderates);
   const user = field("user", s.invite, { placeholder: "@", maxLength: 65 }, s.inviteHint);
   const invite = mayInvite && form({ user }, s.invite, async (v) => {
     const name = v.user.replace(/^@/, "");
@@ -25,12 +25,12 @@ export async function roomDetails(store, room, on) {
     on.say(s.inviteSent(name));
     await load();
   });
-  const change = room.moderates && !room.direct && h("details.more", {}, h("summary", {}, s.changeRoom), changeForm(room, on));
+  const change = room.moderates && !room.direct && !room.orderID && h("details.more", {}, h("summary", {}, s.changeRoom), changeForm(room, on));
   if (invite) invite.classList.add("inline");
   const dialog = open("sheet", room.mark,
     room.topic && h("p.dialog-text", { dir: "auto" }, room.topic),
     change, invite, h("section", {}, count, message, list),
-    room.member && !room.direct && h("div.dialog-buttons.low", {}, h("button.plain.danger", {
+    room.member && !room.direct && !room.orderID && h("div.dialog-buttons.low", {}, h("button.plain.danger", {
       type: "button",
       onclick: async () => {
         if (!(await ask(s.leaveAsk(room.mark), s.leaveText, s.leave))) return;

@@ -17,6 +17,7 @@ export class Room {
     this.names = new Map(); // user id → display name, of whoever was seen
     this.newAfter = 0; // the "new" line stands after this seq; 0: no line
     this.presence = { state: "unknown", online: new Set() };
+    this.talk = null; // what was last said, for the queue: {seq, at, actor, text}
     this.log = new RoomLog({
       epoch: info.epoch, cursor: info.head,
       deliver: (event) => deliver(this, event),
@@ -28,6 +29,7 @@ export class Room {
   /** update takes the server's newer words about the room; events up to its head are in its counts. */
   update(info) {
     this.kind = info.kind;
+    this.orderID = info.order_id || ""; // of the order that it is about
     this.name = info.name || "";
     this.topic = info.topic || "";
     this.role = info.role || "";
@@ -53,6 +55,12 @@ export class Room {
     return this.role === "owner" || this.role === "moderator";
   }
 
+  /** sign is the icon of its kind. */
+  get sign() {
+    if (this.orderID) return "box";
+    return this.kind === "public" ? "hash" : "lock";
+  }
+
   /** title is how people call the room. */
   get title() {
     if (!this.direct) return this.name || this.id;
@@ -67,6 +75,13 @@ export class Room {
   /** ref is what stands in the page's address. */
   get ref() {
     return this.kind === "public" && this.name ? this.name : this.id;
+  }
+
+  /** hears keeps the newest thing that a person said, as a message or an event. */
+  hears(m) {
+    if ((m.type || "message") !== "message" || m.kind === "system" || m.seq <= (this.talk?.seq || 0)) return;
+    this.names.set(m.actor.id, m.actor.name);
+    this.talk = { seq: m.seq, at: millis(m.at), actor: m.actor, text: m.text };
   }
 
   writes(user, now = Date.now()) {
