@@ -25,7 +25,8 @@ export const dateTimeOf = (ms) => dateTime.format(ms);
 /** ago tells how long since, in the largest unit that fits: "12 min ago". */
 export function ago(ms, now = Date.now()) {
   const minutes = Math.round((ms - now) / 60_000);
-  if (minutes > -60) return short.format(Math.min(minutes, 0), "minute");
+  if (minutes >= 0) return short.format(0, "second");
+  if (minutes > -60) return short.format(minutes, "minute");
   if (minutes > -24 * 60) return short.format(Math.round(minutes / 60), "hour");
   return short.format(Math.round(minutes / 60 / 24), "day");
 }

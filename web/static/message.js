@@ -74,7 +74,7 @@ function follows(before, item) {
 function start(room) {
   return h("div.start", {},
     room.direct ? avatar(room.others[0]?.id, room.title, "large") : h("span.start-sign", {}, icon(room.sign, 26)),
-    h("h2", { dir: "auto" }, room.direct ? s.directEmpty(room.title) : s.roomEmpty(room.mark)),
+    h("h2", { dir: "auto" }, room.orderID ? room.title : room.direct ? s.directEmpty(room.title) : s.roomEmpty(room.mark)),
     room.topic && h("p.topic", { dir: "auto" }, room.topic),
     h("p", {}, room.orderID ? s.talkEmptyText : room.direct ? s.directEmptyText : s.roomEmptyText));
 }

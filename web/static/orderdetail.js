@@ -93,7 +93,7 @@ export class OrderDetail {
     const steps = this.#steps(order);
     keyed(this.body, [
       { key: "state", version: [order.status, this.history.length].join("|"), make: () => this.#state(order) },
-      { key: "actions", version: [steps.join(), this.#busy, this.#message].join("|"), make: () => this.#actions(order, steps) },
+      { key: "actions", version: [steps.join(), this.#busy, this.#message, order.room_id].join("|"), make: () => this.#actions(order, steps) },
       { key: "lines", version: order.id, make: () => lines(order) },
       { key: "facts", version: String(order.version), make: () => facts(order) },
       { key: "history", version: String(this.history.at(-1)?.seq), make: () => past(this.history) },
@@ -128,9 +128,10 @@ export class OrderDetail {
       type: "button", class: BACKWARD.has(to) ? "plain danger" : "primary", disabled: this.#busy, "data-to": to,
       onclick: () => (this.orders.staff ? this.#step(order, to) : this.#cancel(order)),
     }, s.stepTo[to]));
-    return h("div.order-actions", { role: "group", "aria-label": s.steps, tabIndex: -1 },
+    const bare = !buttons.length && !this.orders.staff && !this.#message;
+    return h("div.order-actions", { class: bare ? "bare" : "", role: "group", "aria-label": s.steps, tabIndex: -1 },
       buttons.length ? buttons : this.orders.staff && h("span.none", {}, s.stepFinal),
-      h("button.plain.order-talk", { type: "button", onclick: () => this.on.talk() }, icon("talk", 16), s.talkAbout),
+      !order.room_id && h("button.plain.order-talk", { type: "button", onclick: () => this.on.talk() }, icon("talk", 16), s.talkAbout),
       h("p.form-message", { role: "alert" }, this.#message));
   }
 

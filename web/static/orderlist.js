@@ -61,6 +61,7 @@ export class OrderList {
     return h("li", {}, h("a.order-row", { href: orderPath(order.id), class: fresh ? "fresh" : "", "data-order": order.id, onclick: here(() => this.on.open(order.id)) },
       h("span.order-what", {}, h("b", { dir: "auto" }, order.number),
         h("small", {}, h("time", { dateTime: order.created_at, title: fullTime(at) }, dateOf(at)))),
+      h("span.order-items", { dir: "auto" }, order.lines.length > 1 ? s.andMore(order.lines[0].title, order.lines.length - 1) : order.lines[0]?.title),
       fresh && h("span.fresh-mark", {}, h("span.unseen", {}, s.orderNew)),
       statusBadge(order.status),
       h("span.amount", {}, money(order.totals.total, order.currency))));

@@ -69,6 +69,13 @@ export class OrderQueue {
     return !!room.talk && !!order && room.talk.actor.id === order.customer_id;
   }
 
+  /** said is what was last said; the row has the customer's name already. */
+  #said({ actor, text }, order) {
+    const words = plain(text || s.deleted, 160);
+    if (actor.id === order?.customer_id) return words;
+    return s.said(actor.id === this.store.me.id ? s.you : actor.name, words);
+  }
+
   draw() {
     const now = Date.now();
     const rows = this.orders.rooms().map((room) => {
@@ -95,7 +102,7 @@ export class OrderQueue {
       avatar(order?.customer_id || room.id, customer || "?"),
       h("span.queue-text", {},
         h("span.queue-line", {}, h("b", { dir: "auto" }, customer || room.title), h("span.queue-number", { dir: "auto" }, order?.number), order && statusBadge(order.status)),
-        h("span.queue-last", { dir: "auto" }, talk ? s.said(talk.actor.id === this.store.me.id ? s.you : talk.actor.name, plain(talk.text || s.deleted, 160)) : s.notTalked)),
+        h("span.queue-last", { dir: "auto" }, talk ? this.#said(talk, order) : s.notTalked)),
       h("span.queue-when", {}, h("time", { dateTime: new Date(at).toISOString(), title: fullTime(at) }, when),
         waits && h("span.waits-mark", {}, s.waits)),
       h("span.queue-unread", {}, unread > 0 && h("span.badge", {}, badge(unread), h("span.unseen", {}, ` ${s.unread("").trim()}`)))));

@@ -240,6 +240,7 @@ export const s = {
   lines: "Items",
   item: "Item",
   amount: "Amount",
+  andMore: (title, n) => `${title} + ${n} more`,
   quantity: (n, price) => `${n} × ${price}`,
   subtotal: "Subtotal",
   discount: "Discount",
@@ -257,7 +258,7 @@ export const s = {
 
   talk: "Talk",
   talkAbout: "Talk about this order",
-  talkTitle: (number) => `About order ${number}`,
+  talkWrite: "Write about this order",
   talkAsk: "A question about this order?",
   talkAskText: "Write to the shop's support. They see this order beside what you write.",
   talkJoin: "Join the talk",
