@@ -218,7 +218,10 @@ class Page {
   }
 
   async left(room) {
-    if (this.store.open === room) this.home();
+    if (this.store.open === room) {
+      if (room.orderID) this.orderPages.show();
+      else this.home();
+    }
     this.store.rooms.delete(room.id);
     this.store.emit("rooms");
     await this.store.refresh().catch(() => {});

@@ -82,7 +82,7 @@ function start(room) {
 /** system is a line that the server wrote: what became of the order. */
 function system(item) {
   const at = h("time", { dateTime: new Date(item.at).toISOString(), title: fullTime(item.at) }, timeOf(item.at));
-  return h("p.note.system", {}, icon("box", 15), h("span", { dir: "auto" }, item.text), at);
+  return h("p.note.system", { "data-seq": item.seq, tabIndex: -1 }, icon("box", 15), h("span", { dir: "auto" }, item.text), at);
 }
 
 function separator(kind, text) {

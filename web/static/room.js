@@ -47,18 +47,23 @@ export class Room {
     return this.kind === "direct";
   }
 
+  /** ofOrder: the server says who is in it and what it is called. */
+  get ofOrder() {
+    return this.kind === "order";
+  }
+
+  /** sign is the icon that stands before the title. */
+  get sign() {
+    if (this.ofOrder) return "box";
+    return this.kind === "public" ? "hash" : "lock";
+  }
+
   get member() {
     return this.role !== "";
   }
 
   get moderates() {
     return this.role === "owner" || this.role === "moderator";
-  }
-
-  /** sign is the icon of its kind. */
-  get sign() {
-    if (this.orderID) return "box";
-    return this.kind === "public" ? "hash" : "lock";
   }
 
   /** title is how people call the room. */

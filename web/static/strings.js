@@ -264,6 +264,7 @@ export const s = {
   talkJoin: "Join the talk",
   talkJoinTitle: "You are not in this talk yet",
   talkJoinText: "Join to read it and to answer the customer.",
+  leaveTalkText: "The customer and your colleagues stay. To come back, open the order and join.",
   talkEmptyText: "You and the shop's support read this. Changes of the order are noted here, too.",
   sides: "What to show",
   orderSide: "Order",
