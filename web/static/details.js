@@ -33,7 +33,7 @@ export async function roomDetails(store, room, on) {
     room.member && !room.direct && (!room.ofOrder || room.moderates) && h("div.dialog-buttons.low", {}, h("button.plain.danger", {
       type: "button",
       onclick: async () => {
-        if (!(await ask(s.leaveAsk(room.mark), s.leaveText, s.leave))) return;
+        if (!(await ask(s.leaveAsk(room.mark), room.ofOrder ? s.leaveTalkText : s.leaveText, s.leave))) return;
         try {
           await api.dropMember(room.id, "me");
           dialog.close();

@@ -70,12 +70,12 @@ export function form(fields, label, run, ...extra) {
 }
 
 /** ask wants a yes; it resolves true or false. */
-export function ask(title, text, yes) {
+export function ask(title, text, yes, no = s.cancel) {
   return new Promise((resolve) => {
     let answer = false;
     const dialog = open("small", title, h("p.dialog-text", {}, text),
       h("div.dialog-buttons", {},
-        h("button.plain", { type: "button", onclick: () => dialog.close() }, s.cancel),
+        h("button.plain", { type: "button", onclick: () => dialog.close() }, no),
         h("button.primary.alarm", { type: "button", autofocus: true, onclick: () => { answer = true; dialog.close(); } }, yes)));
     dialog.addEventListener("close", () => resolve(answer));
   });

@@ -4,6 +4,7 @@
 //   rooms            the list, an order, a count or a name changed
 //   messages {room, item?}   a room's window changed; item is a new last message
 //   typing, presence {room}
+//   orders, order    see orders.js
 //   connection       state of the socket, or of catching up
 //   reset {room}     the server restored the room
 
@@ -30,10 +31,11 @@ export class Store {
     this.me = me;
   }
 
-  /** attach gives the store its socket and outbox. */
-  attach(socket, outbox) {
+  /** attach gives the store its socket, its outbox, and the model of orders. */
+  attach(socket, outbox, orders) {
     this.socket = socket;
     this.outbox = outbox;
+    this.orders = orders;
   }
 
   on(topic, fn) {
@@ -151,6 +153,7 @@ export class Store {
 
   /** frame is the socket's onFrame. */
   frame(frame) {
+    if (frame.room?.startsWith("orders/")) return this.orders.frame(frame);
     const room = this.rooms.get(frame.room);
     if (LOG_TYPES.has(frame.type) || (room && frame.seq && frame.epoch)) {
       if (room) this.#event(room, frame);
@@ -176,6 +179,7 @@ export class Store {
 
   #event(room, event) {
     room.activity = Math.max(room.activity, millis(event.at));
+    room.hears(event);
     const what = room.log.take(event);
     if (what === "old") this.emit("rooms");
     if (what === "foreign") this.#foreign(room);
@@ -198,7 +202,7 @@ export class Store {
     if (event.seq > room.countedTo) room.countedTo = event.seq;
     const item = room.window.apply(event);
     if (room !== this.open) room.window.cut("start");
-    this.emit("messages", { room, item: event.type === "message" ? item || { actor: event.actor, below: true, text: event.text, seq: event.seq } : null });
+    this.emit("messages", { room, item: event.type === "message" ? item || { actor: event.actor, below: true, kind: event.kind, text: event.text, seq: event.seq } : null });
     this.emit("typing", { room });
     this.emit("rooms");
   }
