@@ -44,6 +44,9 @@ func (s *Session) Handle(ctx context.Context, cmd wire.Command) error {
 			return Refuse(ErrUnsupported, "this server does not tell who is online")
 		}
 		return s.watchRooms(ctx, c)
+	case *wire.Status:
+		s.away.Store(*c.Away) // told at the next look
+		return s.reply(wire.Ack{ID: c.ID})
 	case *wire.Ping:
 		return s.reply(wire.Pong{ID: c.ID, ServerTime: wire.Micros(s.opts.Now().UnixMicro())})
 	case *wire.Auth:

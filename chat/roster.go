@@ -78,13 +78,19 @@ func (h *Hub) all() []*Session {
 	return out
 }
 
-// online lists the users who have a session on this node.
-func (h *Hub) online() map[UserID]bool {
+// statuses lists the users who have a session on this node, and how they are.
+func (h *Hub) statuses() map[UserID]Status {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	out := make(map[UserID]bool, len(h.users))
-	for u := range h.users {
-		out[u] = true
+	out := make(map[UserID]Status, len(h.users))
+	for u, sessions := range h.users {
+		out[u] = Away
+		for s := range sessions {
+			if !s.away.Load() {
+				out[u] = Online
+				break
+			}
+		}
 	}
 	return out
 }

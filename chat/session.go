@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 	"unicode/utf8"
 
@@ -110,6 +111,8 @@ type Session struct {
 	joined map[RoomID]*subscription
 	typed  map[RoomID]time.Time // when typing was last told
 	bad    []time.Time          // the last bad frames
+
+	away atomic.Bool // as the client said last
 
 	mu sync.Mutex
 	id Identity // changed by an auth command only
