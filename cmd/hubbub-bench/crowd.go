@@ -29,10 +29,12 @@ type crowd struct {
 	guests  []*guest
 
 	meter    atomic.Pointer[meter]
-	ready    atomic.Int64 // guests that follow all their rooms
+	ready    atomic.Int64 // guests that follow all their rooms and have read what was there
 	ends     statusCount  // ends of connections by code or cause
 	refusals statusCount  // errors over sockets by code
 	strays   atomic.Int64 // events of rooms that the client does not follow
+
+	last lastMessage // owned by the poller's goroutine
 
 	mu     sync.Mutex
 	limits *wire.Limits
@@ -87,19 +89,28 @@ func (c *crowd) connect(ctx context.Context) error {
 		if err := g.Wait(); err != nil {
 			return err
 		}
-		for c.ready.Load() < int64(len(c.guests)) && c.allConnected() {
-			if !sleep(ctx, 10*time.Millisecond) {
-				return fmt.Errorf("%d of %d clients could not join their rooms (connections ended: %v, refused: %v)",
-					int64(len(c.guests))-c.ready.Load(), len(c.guests), c.ends.all(), c.refusals.all())
-			}
+		all := func() bool { return c.ready.Load() == int64(len(c.guests)) }
+		if err := c.await(ctx, "could not join their rooms", func() bool { return all() || !c.allConnected() }); err != nil {
+			return err
 		}
-		if c.ready.Load() >= int64(len(c.guests)) {
+		if all() {
 			return nil
 		}
 		if !sleep(ctx, backoffFirst) { // some were thrown out again
 			return fmt.Errorf("clients could not stay connected: %v", c.ends.all())
 		}
 	}
+}
+
+// await waits for a condition until ctx ends, and says then what was not so.
+func (c *crowd) await(ctx context.Context, what string, ok func() bool) error {
+	for !ok() {
+		if !sleep(ctx, 5*time.Millisecond) {
+			return fmt.Errorf("%d of %d clients %s (connections ended: %v, refused: %v)",
+				int64(len(c.guests))-c.ready.Load(), len(c.guests), what, c.ends.all(), c.refusals.all())
+		}
+	}
+	return nil
 }
 
 func (c *crowd) allConnected() bool {
@@ -140,4 +151,18 @@ func (c *crowd) welcome(w wire.Welcome) {
 	if c.limits == nil {
 		c.limits = &w.Limits
 	}
+}
+
+// lastMessage is the last message of ours that was read, and where its frame
+// puts it.
+type lastMessage struct {
+	data, epoch []byte
+	room        *ledger
+	seq         uint64
+	n           uint32
+}
+
+func (l *lastMessage) set(data []byte, room *ledger, f flatFrame, n uint32) {
+	l.data, l.epoch = append(l.data[:0], data...), append(l.epoch[:0], f.epoch...)
+	l.room, l.seq, l.n = room, f.seq, n
 }

@@ -47,6 +47,10 @@ type follower struct {
 	cursor atomic.Uint64 // the highest seq that it got
 	here   atomic.Bool   // it has joined
 
+	// Owned by the poller's goroutine.
+	goal   uint64 // where the log stood at its last join
+	behind bool   // it has not come there yet
+
 	// Guarded by room.mu.
 	began bool // it has joined once
 	holed bool // it has missed an event that may still come
@@ -154,6 +158,7 @@ func (l *ledger) joined(f *follower, epoch string, from uint64, at time.Duration
 		l.skippedLocked(f, was, from+1, at)
 	}
 	f.began = true
+	l.top = max(l.top, from)
 	f.cursor.Store(from)
 	f.here.Store(true)
 }
@@ -240,6 +245,27 @@ func (l *ledger) faultLocked(k kind, f *follower, seq uint64, n uint32, at time.
 			l.first[k].Reader = f.name
 		}
 	}
+}
+
+// length is the highest seq that anybody was told of.
+func (l *ledger) length() uint64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.top
+}
+
+// posted is how many messages were sent.
+func (l *ledger) posted() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return int(l.count)
+}
+
+// fault counts what somebody else found to be wrong in this room.
+func (l *ledger) fault(k kind, seq uint64, at time.Duration, what string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.faultLocked(k, nil, seq, 0, at, what)
 }
 
 // behind is how many events the followers who are there have not got yet of

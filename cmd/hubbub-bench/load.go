@@ -1,14 +1,11 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"strings"
 	"time"
 )
@@ -19,6 +16,7 @@ type load struct {
 	start time.Time
 	proc  procfs
 	line  liveLine
+	base  spent // of the groups, before anything was made
 }
 
 // now is the time since the run began.
@@ -34,6 +32,10 @@ func (l *load) say(format string, args ...any) {
 func runLoad(ctx context.Context, o loadOptions, progress io.Writer) (LoadReport, error) {
 	l := &load{o: o, start: time.Now(), proc: "/proc", line: newLiveLine(progress)}
 	defer l.line.clear()
+	var err error
+	if l.base, err = l.proc.spentBy(o.Groups, 0); err != nil {
+		return LoadReport{}, err
+	}
 	nodes, err := l.nodeCrowd(ctx)
 	if err != nil {
 		return LoadReport{}, err
@@ -41,11 +43,7 @@ func runLoad(ctx context.Context, o loadOptions, progress io.Writer) (LoadReport
 	defer nodes.close()
 	crowds := []*crowd{nodes}
 	if o.Floor {
-		start := startFloor
-		if o.startFloor != nil {
-			start = o.startFloor
-		}
-		child, err := start()
+		child, err := l.startFloor()
 		if err != nil {
 			return LoadReport{}, fmt.Errorf("start the floor: %w", err)
 		}
@@ -57,18 +55,47 @@ func runLoad(ctx context.Context, o loadOptions, progress io.Writer) (LoadReport
 		defer floor.close()
 		crowds = []*crowd{floor, nodes}
 	}
-	r := l.newReport(nodes)
+	var phases []Phase
 	for run := range o.Runs {
 		for _, c := range crowds {
-			ph, err := l.talk(ctx, c, pace{run: run + 1, rate: o.Rate, warm: o.Warm, duration: o.Duration})
+			ph, err := l.phase(ctx, c, run+1)
 			if err != nil {
-				return r, err
+				return LoadReport{}, err
 			}
-			r.Phases = append(r.Phases, ph)
+			phases = append(phases, ph)
 		}
 	}
+	var s *Saturation
+	if o.Ramp {
+		if s, err = l.ramp(ctx, nodes); err != nil && ctx.Err() == nil {
+			return LoadReport{}, err
+		}
+	}
+	// Those who were thrown out come back to what they missed, so that it is
+	// judged, too.
+	if err := nodes.connect(context.WithoutCancel(ctx)); err != nil {
+		return LoadReport{}, err
+	}
+	r := l.newReport(nodes)
+	r.Phases, r.Saturation = phases, s
 	r.judge(crowds)
 	return r, nil
+}
+
+// phase measures once what the scenario is about.
+func (l *load) phase(ctx context.Context, c *crowd, run int) (Phase, error) {
+	p := pace{run: run, rate: l.o.Rate, warm: l.o.Warm, duration: l.o.Duration}
+	switch l.o.Scene {
+	case sceneIdle:
+		return l.idle(ctx, c, run)
+	case sceneHistory:
+		return l.pages(ctx, c, p)
+	case sceneResume:
+		return l.resume(ctx, c, run)
+	case sceneStorm:
+		return l.storm(ctx, c, run)
+	}
+	return l.talk(ctx, c, p)
 }
 
 // groupsOf are the processes whose cost belongs to a target.
@@ -120,52 +147,13 @@ func (l *load) gather(ctx context.Context, target string, nodes []string, groups
 		return nil, err
 	}
 	c.groups = groups
+	if l.o.Scene == sceneIdle { // which measures that, too
+		return c, nil
+	}
 	l.say("connecting %d clients to %s", len(users), target)
 	if err := c.connect(ctx); err != nil {
 		c.close()
 		return nil, err
 	}
 	return c, nil
-}
-
-// floorChild is a floor that runs.
-type floorChild struct {
-	url  string
-	pid  int
-	stop func()
-}
-
-// floorCommand is the argument with which this program is the floor.
-const floorCommand = "floor"
-
-// startFloor starts the floor in a process of its own, so that its cost can be
-// told. It ends when this process does.
-func startFloor() (*floorChild, error) {
-	path, err := os.Executable()
-	if err != nil {
-		return nil, err
-	}
-	cmd := exec.Command(path, floorCommand)
-	cmd.Stderr = os.Stderr
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		return nil, err
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		return nil, err
-	}
-	if err := cmd.Start(); err != nil {
-		return nil, err
-	}
-	stop := func() {
-		_ = in.Close() // it ends by that
-		_ = cmd.Wait() // it has nothing to tell
-	}
-	line, err := bufio.NewReader(out).ReadString('\n')
-	if err != nil {
-		stop()
-		return nil, errors.New("it did not say where it is")
-	}
-	return &floorChild{strings.TrimSpace(line), cmd.Process.Pid, stop}, nil
 }

@@ -50,9 +50,94 @@ func TestLoad(t *testing.T) {
 				t.Errorf("verdict %s, faults %+v", r.Verdict, r.Faults)
 			}
 			if ph := r.Phases[0]; ph.Served != (tt.want == nil) || ph.Sent == 0 || ph.Units < ph.Sent {
-				t.Errorf("phase %+v", ph)
+				t.Errorf("served %t (%s), sent %d, read %d", ph.Served, ph.Unserved, ph.Sent, ph.Units)
 			}
 		})
+	}
+}
+
+// Each scenario does what it says, against a good server.
+func TestScenarios(t *testing.T) {
+	t.Parallel()
+	for scene, check := range map[string]func(t *testing.T, o *loadOptions, p Phase){
+		sceneIdle: func(t *testing.T, o *loadOptions, p Phase) {
+			if p.figure(figureRSS) == 0 || p.Sent != 0 {
+				t.Error("no memory is told")
+			}
+		},
+		sceneRooms: func(t *testing.T, o *loadOptions, p Phase) {
+			if p.Answered < 30 || p.time(toReader).Count < 3*p.Answered || p.cost(groupNode) <= 0 {
+				t.Error("too little is told")
+			}
+		},
+		sceneHotroom: func(t *testing.T, o *loadOptions, p Phase) {
+			if p.Units != p.Answered || p.time(toReader).Count > 2*p.Sent+2 {
+				t.Error("not two read, or the unit is not the message")
+			}
+		},
+		sceneHistory: func(t *testing.T, o *loadOptions, p Phase) {
+			if p.Units != p.Answered || p.time(toPage).Count == 0 || p.figure("events of the log") < 60 {
+				t.Error("no pages")
+			}
+		},
+		sceneResume: func(t *testing.T, o *loadOptions, p Phase) {
+			if p.Units != 2*5*60 || p.time(toBack).Count != 2*5 {
+				t.Error("not everybody read everything")
+			}
+		},
+		sceneStorm: func(t *testing.T, o *loadOptions, p Phase) {
+			if p.Units != 2*5 || p.time(toWelcome).Count != 2*5 || p.time(toBack).Count != 2*5 || p.figure("events read") != 2*5*60 {
+				t.Error("not everybody came back")
+			}
+		},
+	} {
+		t.Run(scene, func(t *testing.T) {
+			t.Parallel()
+			n := startNode(t, t.TempDir())
+			o := quickLoad(scene, n.url)
+			o.Clients, o.Groups = 12, []group{{groupNode, []int{n.cmd.Process.Pid}}}
+			switch scene {
+			case sceneIdle:
+				o.Rooms, o.RoomSize = 0, 1
+			case sceneHotroom:
+				o.Rooms, o.Readers = 1, 2
+			case sceneHistory, sceneResume, sceneStorm:
+				o.Readers, o.Events, o.Page = 5, 60, 20
+			}
+			if err := o.checkLoad(); err != nil {
+				t.Fatal(err)
+			}
+			o.Runs = 2
+			r, err := runLoad(t.Context(), o, io.Discard)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r.Verdict != Kept || len(r.Phases) != 2 {
+				t.Fatalf("verdict %s, faults %+v", r.Verdict, r.Faults)
+			}
+			for _, p := range r.Phases {
+				if !p.Served {
+					t.Errorf("not served: %s", p.Unserved)
+				}
+				if check(t, &o, p); t.Failed() {
+					t.Fatalf("sent %d, answered %d, units %d, times %v, figures %v", p.Sent, p.Answered, p.Units, len(p.Times), p.Figures)
+				}
+			}
+		})
+	}
+}
+
+func TestRamp(t *testing.T) {
+	t.Parallel()
+	o := quickLoad(sceneFanout, startNode(t, t.TempDir()).url)
+	o.Ramp, o.P99, o.Duration = true, time.Microsecond, 100*time.Millisecond
+	r, err := runLoad(t.Context(), o, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// No server is that fast, so every step fails, each twice.
+	if s := r.Saturation; r.Verdict != Kept || s == nil || s.Rate != 0 || len(s.Steps) < 4 || s.Steps[0].Unserved == "" {
+		t.Errorf("verdict %s, a ramp %t of %d steps", r.Verdict, s != nil, len(s.Steps))
 	}
 }
 
@@ -67,7 +152,7 @@ func TestLoadWithoutAnswer(t *testing.T) {
 		t.Fatal(err)
 	}
 	if ph := r.Phases[0]; r.Verdict != Kept || ph.Served || ph.Unanswered != 1 {
-		t.Errorf("verdict %s, phase %+v", r.Verdict, ph)
+		t.Errorf("verdict %s, served %t, %d had no answer", r.Verdict, ph.Served, ph.Unanswered)
 	}
 }
 
@@ -103,8 +188,8 @@ func TestLoadWithFloor(t *testing.T) {
 	var targets []string
 	for _, ph := range r.Phases {
 		targets = append(targets, ph.Target)
-		if !ph.Served || ph.Units < 6*ph.Acked*9/10 {
-			t.Errorf("phase %+v", ph)
+		if !ph.Served || ph.Units < 6*ph.Answered*9/10 {
+			t.Errorf("not served (%s), or %d units of %d messages", ph.Unserved, ph.Units, ph.Answered)
 		}
 	}
 	if r.Verdict != Kept || !slices.Equal(targets, []string{"floor", "nodes", "floor", "nodes"}) {

@@ -23,19 +23,39 @@ const (
 	sceneStorm   = "storm"   // everybody connects at once
 )
 
-// scenes are the scenarios with the sizes that they have if no flag says
-// otherwise, each for a minute on a small machine.
-var scenes = map[string]struct {
+// scene is a scenario, with the sizes that it has if no flag says otherwise: a
+// minute on a small machine.
+type scene struct {
 	what string
 	set  func(*loadOptions)
-}{
-	sceneFanout: {"few large rooms: what one delivery costs", func(o *loadOptions) {
+}
+
+var scenes = map[string]scene{
+	sceneIdle: {"sockets that do nothing: what each costs in memory", func(o *loadOptions) {
+		o.Clients, o.Rooms, o.RoomSize, o.Warm = 1000, 0, 1, 0
+	}},
+	sceneFanout: {"one large room: what a delivery costs", func(o *loadOptions) {
 		o.Clients, o.Rooms, o.RoomSize, o.Rate = 1000, 1, 1000, 20
 	}},
-	sceneRooms: {"many small rooms: what one message costs", func(o *loadOptions) {
+	sceneRooms: {"many small rooms: what a message costs", func(o *loadOptions) {
 		o.Clients, o.Rooms, o.RoomSize, o.Rate = 1000, 200, 5, 2000
 	}},
+	sceneHotroom: {"one room with many writers and few readers: how fast one log grows", func(o *loadOptions) {
+		o.Clients, o.Rooms, o.RoomSize, o.Readers, o.Rate, o.AckP99 = 514, 1, 514, 2, 2000, 25*time.Millisecond
+	}},
+	sceneHistory: {"pages of a long log, at random places", func(o *loadOptions) {
+		o.Clients, o.Rooms, o.RoomSize, o.Readers, o.Rate, o.Events = 16, 1, 16, 1, 200, 20_000
+	}},
+	sceneResume: {"clients read what they missed, all at once", func(o *loadOptions) {
+		o.Clients, o.Rooms, o.RoomSize, o.Readers, o.Events = 1010, 10, 101, 100, 100
+	}},
+	sceneStorm: {"all clients lose their connection and come back at once", func(o *loadOptions) {
+		o.Clients, o.Rooms, o.RoomSize, o.Readers, o.Events = 1010, 10, 101, 100, 10
+	}},
 }
+
+// sceneNames lists them in the order in which they are explained.
+var sceneNames = []string{sceneIdle, sceneFanout, sceneRooms, sceneHotroom, sceneHistory, sceneResume, sceneStorm}
 
 // loadOptions say what a load does. The embedded options are those that both
 // commands have: Nodes, Clients, Rooms, RoomSize, Rate, Payload, Duration,
@@ -46,7 +66,10 @@ type loadOptions struct {
 	Warm    time.Duration // before each measurement
 	Runs    int           // measurements, one after the other
 	Steady  bool          // what is due comes at equal distances, not at random
-	Readers int           // members of each room that read it, the first ones; 0: all
+	Readers int           // members of each room that read it, and do not write; 0: all do both
+	Events  int           // messages of a room that are there, or missed
+	Page    int           // messages of a page
+	AckP99  time.Duration // bound of 99 % of the acks for Ramp; 0: none
 	Ramp    bool          // look for the highest rate that is served
 	Floor   bool          // measure the floor, too
 	Groups  []group       // whose processor time is told
@@ -57,7 +80,8 @@ type loadOptions struct {
 }
 
 func loadDefaults(scene string) loadOptions {
-	o := loadOptions{options: defaults(), Scene: scene, Warm: 2 * time.Second, Runs: 1}
+	o := loadOptions{options: defaults(), Scene: scene, Warm: 2 * time.Second, Runs: 1, Page: 50}
+	o.roomless = scene == sceneIdle
 	o.REST, o.Payload, o.Duration = 0, 128, 10*time.Second
 	scenes[scene].set(&o)
 	return o
@@ -75,7 +99,7 @@ func parseLoad(args []string, out io.Writer) (loadOptions, error) {
 	}
 	scene := args[0]
 	if _, known := scenes[scene]; !known {
-		return loadOptions{}, fmt.Errorf("%q is no scenario; there are %s", scene, strings.Join(sceneNames(), ", "))
+		return loadOptions{}, fmt.Errorf("%q is no scenario; there are %s", scene, strings.Join(sceneNames, ", "))
 	}
 	o := loadDefaults(scene)
 	f := flag.NewFlagSet("load "+scene, flag.ContinueOnError)
@@ -87,9 +111,11 @@ func parseLoad(args []string, out io.Writer) (loadOptions, error) {
 	nodes := f.String("nodes", o.Nodes[0], "base `URLs` of the nodes, with commas; clients are spread over them")
 	f.IntVar(&o.Clients, "clients", o.Clients, "users, each with one socket")
 	f.IntVar(&o.Rooms, "rooms", o.Rooms, "rooms to make")
-	f.IntVar(&o.RoomSize, "room-size", o.RoomSize, "members of each room; all of them write")
-	f.IntVar(&o.Readers, "readers", o.Readers, "members of each room that read it as well; 0: all")
-	f.Float64Var(&o.Rate, "rate", o.Rate, "messages per `second` over all rooms")
+	f.IntVar(&o.RoomSize, "room-size", o.RoomSize, "members of each room")
+	f.IntVar(&o.Readers, "readers", o.Readers, "members of each room that read it while the others write; 0: all do both")
+	f.IntVar(&o.Events, "events", o.Events, "messages of each room: in the log for history, missed by everybody for resume and storm")
+	f.IntVar(&o.Page, "page", o.Page, "messages of a page of history")
+	f.Float64Var(&o.Rate, "rate", o.Rate, "messages, or pages, per `second` over all rooms")
 	f.BoolVar(&o.Steady, "steady", o.Steady, "messages are due at equal distances, not at random instants")
 	f.IntVar(&o.Payload, "payload", o.Payload, "`bytes` of a message's text")
 	f.DurationVar(&o.Duration, "duration", o.Duration, "how long to measure")
@@ -98,6 +124,7 @@ func parseLoad(args []string, out io.Writer) (loadOptions, error) {
 	f.DurationVar(&o.Grace, "grace", o.Grace, "how long to wait for answers and readers after that")
 	f.BoolVar(&o.Ramp, "ramp", o.Ramp, "look for the highest rate at which nothing is lost and p99 stays below --p99")
 	f.DurationVar(&o.P99, "p99", o.P99, "bound of 99 % of the deliveries for --ramp")
+	f.DurationVar(&o.AckP99, "ack-p99", o.AckP99, "bound of 99 % of the acks for --ramp; 0: none")
 	f.BoolVar(&o.Floor, "floor", o.Floor, "measure one raw write per receiver in the same run, and give the ratio")
 	f.Func("pids", "`processes` whose cost is told, such as \"node=12,13 redis=14 db=15\"; may be given again", func(text string) error {
 		list, err := parseGroups(text)
@@ -118,16 +145,6 @@ func parseLoad(args []string, out io.Writer) (loadOptions, error) {
 	return o, o.checkLoad()
 }
 
-func sceneNames() []string {
-	var names []string
-	for _, name := range []string{sceneIdle, sceneFanout, sceneRooms, sceneHotroom, sceneHistory, sceneResume, sceneStorm} {
-		if _, known := scenes[name]; known {
-			names = append(names, name)
-		}
-	}
-	return names
-}
-
 func loadUsage() string {
 	var b strings.Builder
 	b.WriteString(`hubbub-bench load SCENARIO: what does a hubbub cost, and how much does it bear?
@@ -138,15 +155,17 @@ could not be measured.
 
 Scenarios:
 `)
-	for _, name := range sceneNames() {
+	for _, name := range sceneNames {
 		fmt.Fprintf(&b, "  %-8s  %s\n", name, scenes[name].what)
 	}
 	b.WriteString("\nFlags, with the scenario's defaults:\n")
 	return b.String()
 }
 
-// maxRuns bounds what a report holds.
-const maxRuns = 100
+const (
+	maxRuns   = 100        // bounds what a report holds
+	maxEvents = 10_000_000 // of one room
+)
 
 func (o *loadOptions) checkLoad() error {
 	if err := o.check(); err != nil {
@@ -157,9 +176,21 @@ func (o *loadOptions) checkLoad() error {
 			return fmt.Errorf("--nodes: %s: a load speaks http only, TLS would be most of what it measures", n)
 		}
 	}
+	talks := slices.Contains([]string{sceneFanout, sceneRooms, sceneHotroom}, o.Scene)
+	fills := slices.Contains([]string{sceneHistory, sceneResume, sceneStorm}, o.Scene)
 	switch {
 	case o.Readers < 0 || o.Readers > o.RoomSize:
 		return fmt.Errorf("--readers: from 0 to --room-size, %d", o.RoomSize)
+	case fills && (o.Readers == 0 || o.Readers == o.RoomSize):
+		return fmt.Errorf("--readers: at least 1 and below --room-size, %d, since %s needs writers as well", o.RoomSize, o.Scene)
+	case o.Events < 0 || o.Events > maxEvents || fills && o.Events == 0:
+		return fmt.Errorf("--events: from 1 to %d", maxEvents)
+	case o.Page < 1 || o.Page > wire.MaxPage || o.Scene == sceneHistory && o.Page >= o.Events:
+		return fmt.Errorf("--page: from 1 to %d, and below --events", wire.MaxPage)
+	case (o.Ramp || o.Floor) && !talks:
+		return fmt.Errorf("--ramp and --floor: not with %s", o.Scene)
+	case o.AckP99 < 0:
+		return errors.New("--ack-p99: 0 or above")
 	case o.Runs < 1 || o.Runs > maxRuns:
 		return fmt.Errorf("--runs: from 1 to %d", maxRuns)
 	case o.Warm < 0:

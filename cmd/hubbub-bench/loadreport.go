@@ -33,6 +33,9 @@ type LoadReport struct {
 	FloorRatio  float64   `json:"floor_ratio,omitempty"`
 	FloorRatios []float64 `json:"floor_ratios,omitempty"`
 
+	// Saturation is what --ramp found.
+	Saturation *Saturation `json:"saturation,omitempty"`
+
 	Ends   map[string]int64 `json:"connections_ended"` // by close code or cause
 	Errors map[string]int64 `json:"errors"`            // over sockets, by code
 	Faults []*Fault         `json:"faults,omitempty"`  // the first of each kind
@@ -96,6 +99,29 @@ func (r *LoadReport) judge(crowds []*crowd) {
 		r.Verdict = Kept
 	}
 	r.ratios()
+	r.note()
+}
+
+// note tells what makes figures doubtful.
+func (r *LoadReport) note() {
+	add := func(ok bool, format string, args ...any) {
+		if ok {
+			r.Notes = append(r.Notes, fmt.Sprintf(format, args...))
+		}
+	}
+	var late, cores float64
+	for i := range r.Phases {
+		p := &r.Phases[i]
+		late = max(late, p.time(toSend).P99)
+		for _, c := range p.Costs {
+			if c.Group == groupGenerator {
+				cores = max(cores, c.Cores)
+			}
+		}
+		add(!p.Served, "run %d of the %s was not served as it was due, so its figures are those of another load", p.Run, p.Target)
+	}
+	add(late > tooBusy, "this program ran late itself (p99 %.0f ms): the machine is too busy for these times", late)
+	add(cores > 0.9, "this program kept %.1f processors busy: it may have been the limit itself", cores)
 }
 
 // ratios holds each run's nodes against its floor.
@@ -113,66 +139,9 @@ func (r *LoadReport) ratios() {
 	}
 }
 
-// cost is the processor microseconds of a group per unit of work.
-func (p *Phase) cost(group string) float64 {
-	for _, c := range p.Costs {
-		if c.Group == group {
-			return c.PerUnit
-		}
-	}
-	return 0
-}
-
 // writeJSON writes the report for programs.
 func (r *LoadReport) writeJSON(w io.Writer) error {
 	e := json.NewEncoder(w)
 	e.SetIndent("", "  ")
 	return e.Encode(r)
-}
-
-// write writes the report for people.
-func (r *LoadReport) write(w io.Writer) error {
-	var b strings.Builder
-	for _, f := range r.Faults {
-		b.WriteString("fault: ")
-		f.write(&b)
-	}
-	fmt.Fprintf(&b, "\n%s: %d clients, %d rooms of %d (%d read), %d-byte texts, nodes %s; %d processors, Linux %s\n\n",
-		r.Scenario, r.Clients, r.Rooms, r.RoomSize, r.Readers, r.Payload, strings.Join(r.Nodes, " "), r.Machine.CPUs, r.Machine.Kernel)
-	for i := range r.Phases {
-		r.Phases[i].write(&b, i == 0)
-	}
-	if r.FloorRatio > 0 {
-		fmt.Fprintf(&b, "\nnodes' processor time per delivery / floor's: %.2f\n", r.FloorRatio)
-	}
-	b.WriteString("\n")
-	for _, name := range slices.Sorted(maps.Keys(r.Counters)) {
-		fmt.Fprintf(&b, "%s %d  ", name, r.Counters[name])
-	}
-	fmt.Fprintf(&b, "\nverdict: %s\n", r.Verdict)
-	_, err := io.WriteString(w, b.String())
-	return err
-}
-
-func (p *Phase) write(b *strings.Builder, header bool) {
-	if header {
-		fmt.Fprintf(b, "%-8s %3s %9s %12s %10s %10s %10s %10s  %s\n", "target", "run", "rate/s", "units/s", "p50 ms", "p99 ms", "ack p50", "ack p99", "CPU µs per unit")
-	}
-	var d, a Quantiles
-	for _, t := range p.Times {
-		switch t.Name {
-		case timeDelivery:
-			d = t.Quantiles
-		case timeAck:
-			a = t.Quantiles
-		}
-	}
-	fmt.Fprintf(b, "%-8s %3d %9.0f %12.0f %10.2f %10.2f %10.2f %10.2f ", p.Target, p.Run, p.Rate, p.UnitsPerS, d.P50, d.P99, a.P50, a.P99)
-	for _, c := range p.Costs {
-		fmt.Fprintf(b, " %s %.1f", c.Group, c.PerUnit)
-	}
-	if !p.Served {
-		fmt.Fprintf(b, "  not served: %s", p.Unserved)
-	}
-	b.WriteString("\n")
 }

@@ -3,24 +3,23 @@ package main
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
 	"time"
 )
 
 // Phase is one measurement of one target.
 type Phase struct {
-	Target  string  `json:"target"` // "nodes" or "floor"
-	Run     int     `json:"run"`    // from 1 on
-	Rate    float64 `json:"rate"`   // that was due, per second
+	Target  string  `json:"target"`         // "nodes" or "floor"
+	Run     int     `json:"run"`            // from 1 on
+	Rate    float64 `json:"rate,omitempty"` // that was due, per second
 	Seconds float64 `json:"seconds"`
 	// Served says that all that was due was sent and answered, nobody was
-	// thrown out, and everything was delivered.
-	Served bool `json:"served"`
-	// Unserved says why not.
+	// thrown out, and everything was delivered. Unserved says why not.
+	Served   bool   `json:"served"`
 	Unserved string `json:"unserved,omitempty"`
 
 	Sent       int64   `json:"sent"`
-	Acked      int64   `json:"acked"`
+	Answered   int64   `json:"answered"`
+	AnsweredS  float64 `json:"answered_per_s"`
 	Refused    int64   `json:"refused"`
 	Skipped    int64   `json:"skipped"`    // due, but the client had too many without an answer
 	Unanswered int64   `json:"unanswered"` // at the end of the grace
@@ -28,10 +27,11 @@ type Phase struct {
 	Units      int64   `json:"units"`
 	UnitsPerS  float64 `json:"units_per_s"`
 
-	Times  []Timed  `json:"times"` // from when it was due
-	Costs  []Cost   `json:"costs,omitempty"`
-	Kernel Kernel   `json:"kernel"` // at the end
-	Series []Sample `json:"series"`
+	Times   []Timed  `json:"times"`
+	Costs   []Cost   `json:"costs,omitempty"`
+	Kernel  Kernel   `json:"kernel"` // at the end
+	Series  []Sample `json:"series,omitempty"`
+	Figures []Figure `json:"figures,omitempty"` // what else a scenario tells
 }
 
 // Timed is a distribution of durations. Curve has it in full, for charts.
@@ -43,7 +43,7 @@ type Timed struct {
 
 // Point says that a share of all durations was at most so long.
 type Point struct {
-	Share float64 `json:"share"` // percent
+	Share float64 `json:"percent"`
 	MS    float64 `json:"ms"`
 }
 
@@ -51,21 +51,51 @@ type Point struct {
 type Sample struct {
 	At        float64 `json:"at_s"` // its end, since the phase began to measure
 	Due       float64 `json:"due_per_s"`
-	AckedPerS float64 `json:"acked_per_s"`
-	UnitsPerS float64 `json:"units_per_s"`
+	AnsweredS float64 `json:"answered_per_s"`
+	ReadPerS  float64 `json:"read_per_s"` // events that came to readers
 	P50       float64 `json:"p50_ms"`
 	P99       float64 `json:"p99_ms"`
 	Behind    uint64  `json:"behind"` // events that the slowest reader had not got
 }
 
-// Names of what is timed.
-const (
-	timeAck      = "due to ack"
-	timeDelivery = "due to reader"
-	timeSchedule = "late itself"
-)
+// Figure is one number with its unit.
+type Figure struct {
+	Name  string  `json:"name"`
+	Value float64 `json:"value"`
+	Unit  string  `json:"unit"`
+}
 
-// pace is what a phase sends.
+// time gives a distribution by its name; all zero if there is none.
+func (p *Phase) time(what timing) Timed {
+	for _, t := range p.Times {
+		if t.Name == timingNames[what] {
+			return t
+		}
+	}
+	return Timed{}
+}
+
+// cost is the processor microseconds of a group per unit of work.
+func (p *Phase) cost(group string) float64 {
+	for _, c := range p.Costs {
+		if c.Group == group {
+			return c.PerUnit
+		}
+	}
+	return 0
+}
+
+// figure gives a number by its name; 0 if there is none.
+func (p *Phase) figure(name string) float64 {
+	for _, f := range p.Figures {
+		if f.Name == name {
+			return f.Value
+		}
+	}
+	return 0
+}
+
+// pace is what a phase with a schedule sends.
 type pace struct {
 	run      int
 	rate     float64
@@ -81,15 +111,19 @@ const (
 	hastyBehind = 1.5
 )
 
-// talk measures a crowd whose members talk at a rate.
-func (l *load) talk(ctx context.Context, c *crowd, p pace) (Phase, error) {
-	ph := Phase{Target: c.target, Run: p.run, Rate: p.rate, Unit: "delivery"}
-	if err := c.connect(ctx); err != nil {
-		return ph, err
-	}
-	ends := len(c.ends.all())
-	m := newMeter()
-	c.meter.Store(m)
+// work is what a crowd does in a phase with a schedule: what is due calls send,
+// with when it was due.
+type work struct {
+	main    timing // what the live line and the series show
+	unit    string
+	answers bool // the units are the answers, not the events that readers get
+	send    func(due time.Duration)
+}
+
+// paced measures a crowd that works at a rate.
+func (l *load) paced(ctx context.Context, c *crowd, p pace, w work) (Phase, error) {
+	ph := Phase{Target: c.target, Run: p.run, Rate: p.rate, Unit: w.unit}
+	m := c.meter.Load()
 	from := l.now() + p.warm
 	m.from.Store(int64(from))
 	sendCtx, enough := context.WithCancel(ctx)
@@ -97,28 +131,27 @@ func (l *load) talk(ctx context.Context, c *crowd, p pace) (Phase, error) {
 	sent := make(chan struct{})
 	go func() {
 		defer close(sent)
-		c.speak(sendCtx, m, p, from+p.duration)
+		openLoop(sendCtx, l.now, from+p.duration, l.gap(p), func(due time.Duration) {
+			m.time(toSend, due, l.now())
+			w.send(due)
+		})
 	}()
-
-	watch := l.watch(c, m, p)
+	defer func() { <-sent }()
+	defer enough()
+	watch := l.watch(c, m, w.main, fmt.Sprintf("%s run %d, %.0f/s", c.target, p.run, p.rate))
 	defer watch.stop()
-	for l.now() < from && ctx.Err() == nil {
-		sleep(ctx, from-l.now())
-	}
-	before, err := l.proc.spentBy(l.groupsOf(c), l.now())
+	sleep(ctx, from-l.now())
+	before, err := l.instant(c, m)
 	if err != nil {
 		return ph, err
 	}
-	start := m.counts(l.now())
 	watch.begin()
 	behind := false
 	for l.now() < from+p.duration && ctx.Err() == nil && !behind {
 		sleep(ctx, min(sampleEvery/5, from+p.duration-l.now()))
-		open := m.sent.Load() - m.acked.Load() - m.refused.Load()
-		behind = p.hasty && float64(open) > hastyBehind*p.rate
+		behind = p.hasty && float64(m.open()) > hastyBehind*p.rate
 	}
-	end := m.counts(l.now())
-	after, err := l.proc.spentBy(l.groupsOf(c), l.now())
+	after, err := l.instant(c, m)
 	if err != nil {
 		return ph, err
 	}
@@ -126,89 +159,59 @@ func (l *load) talk(ctx context.Context, c *crowd, p pace) (Phase, error) {
 	<-sent
 	c.drain(m, l.now()+c.o.Grace)
 	watch.stop()
-	for _, room := range c.rooms {
-		ph.Unanswered += room.abandon()
-		room.settle(l.now())
+	if w.answers {
+		before.units, after.units = before.answered, after.answered
 	}
-
-	ph.Seconds = (end.at - start.at).Seconds()
-	ph.Sent, ph.Acked, ph.Refused, ph.Skipped = end.sent-start.sent, end.acked-start.acked, m.refused.Load(), m.skipped.Load()
-	ph.Units = end.delivered - start.delivered
-	ph.UnitsPerS = float64(ph.Units) / max(ph.Seconds, 1e-9)
-	ph.Times = watch.times()
-	ph.Series = watch.series
-	ph.Costs = costs(l.groupsOf(c), before, after, ph.Units)
-	ph.Kernel = after.kernel
-	tally, _ := c.found()
+	l.finish(&ph, c, m, before, after, watch)
 	switch {
 	case ctx.Err() != nil:
 		ph.Unserved = "it was interrupted"
 	case behind:
 		ph.Unserved = fmt.Sprintf("over %.1f s of the load had no answer", hastyBehind)
-	case len(c.ends.all()) > ends || !c.allConnected():
-		ph.Unserved = fmt.Sprintf("connections ended: %v", c.ends.all())
-	case tally != ([kinds]int64{}):
-		ph.Unserved = "what was delivered was wrong"
-	case ph.Skipped > 0:
-		ph.Unserved = fmt.Sprintf("%d messages could not be sent, since their senders had %d without an answer", ph.Skipped, maxWaiting)
-	case ph.Refused > 0:
-		ph.Unserved = fmt.Sprintf("%d messages were refused: %v", ph.Refused, c.refusals.all())
-	case ph.Unanswered > 0:
-		ph.Unserved = fmt.Sprintf("%d messages had no answer", ph.Unanswered)
 	}
 	ph.Served = ph.Unserved == ""
 	return ph, nil
 }
 
-// speak sends what is due until end, by random members of random rooms.
-func (c *crowd) speak(ctx context.Context, m *meter, p pace, end time.Duration) {
-	r := rand.New(rand.NewPCG(c.o.Seed+uint64(p.run)<<32, 2))
-	gap := poisson(r, p.rate)
-	if c.o.Steady {
-		gap = func() time.Duration { return time.Duration(float64(time.Second) / p.rate) }
-	}
-	var payload, frame []byte
-	openLoop(ctx, c.now, end, gap, func(due time.Duration) {
-		where := r.IntN(len(c.rooms))
-		writers := c.writers(where)
-		g, room := writers[r.IntN(len(writers))], c.rooms[where]
-		if g.waiting.Load() >= maxWaiting || !g.connected() {
-			m.skipped.Add(1)
-			return
-		}
-		n := room.send(due)
-		if n == 0 {
-			m.skipped.Add(1)
-			return
-		}
-		m.schedule.add(c.now() - due)
-		payload = g.appendPost(payload[:0], room, n)
-		frame = appendClientFrame(frame[:0], opText, payload)
-		g.waiting.Add(1)
-		m.sent.Add(1)
-		if g.sock.Load().write(frame) != nil { // its end is told to the guest
-			return
-		}
-	})
+// instant is what had been counted and used by then.
+type instant struct {
+	counts
+	spent
 }
 
-// writers are the members of a room that write: where not all read it, those
-// that do not.
-func (c *crowd) writers(room int) []*guest {
-	if c.o.Readers == 0 || c.o.Readers == c.o.RoomSize {
-		return c.members[room]
-	}
-	return c.members[room][c.o.Readers:]
+// instant asks for both.
+func (l *load) instant(c *crowd, m *meter) (i instant, err error) {
+	i.counts = m.counts(l.now())
+	i.spent, err = l.proc.spentBy(l.groupsOf(c), l.now())
+	return i, err
 }
 
-// drain waits until everything has its answer and has come to all followers.
-func (c *crowd) drain(m *meter, deadline time.Duration) {
-	for c.now() < deadline && c.allConnected() {
-		if m.sent.Load() == m.acked.Load()+m.refused.Load() {
-			if all, _ := c.behind(); all == 0 {
-				return
-			}
-		}
-		time.Sleep(10 * time.Millisecond)
+// finish puts a phase together once everything is quiet.
+func (l *load) finish(ph *Phase, c *crowd, m *meter, from, to instant, w *watch) {
+	for _, room := range c.rooms {
+		ph.Unanswered += room.abandon()
+		room.settle(l.now())
 	}
+	ph.Seconds = (to.counts.at - from.counts.at).Seconds()
+	per := max(ph.Seconds, 1e-9)
+	ph.Sent, ph.Answered, ph.Refused, ph.Skipped = to.sent-from.sent, to.answered-from.answered, m.refused.Load(), m.skipped.Load()
+	ph.Units = to.units - from.units
+	ph.AnsweredS, ph.UnitsPerS = float64(ph.Answered)/per, float64(ph.Units)/per
+	ph.Times, ph.Series = w.totals()
+	ph.Costs = costs(l.groupsOf(c), from.spent, to.spent, ph.Units)
+	ph.Kernel = to.kernel
+	found, _ := c.found()
+	switch {
+	case found != tally{}:
+		ph.Unserved = "what was delivered was wrong"
+	case !c.allConnected():
+		ph.Unserved = fmt.Sprintf("connections ended: %v", c.ends.all())
+	case ph.Skipped > 0:
+		ph.Unserved = fmt.Sprintf("%d could not be sent, since their clients had %d without an answer", ph.Skipped, maxWaiting)
+	case ph.Refused > 0:
+		ph.Unserved = fmt.Sprintf("%d were refused: %v", ph.Refused, c.refusals.all())
+	case ph.Unanswered > 0:
+		ph.Unserved = fmt.Sprintf("%d had no answer", ph.Unanswered)
+	}
+	ph.Served = ph.Unserved == ""
 }

@@ -4,32 +4,33 @@ import (
 	"fmt"
 	"sync"
 	"time"
-
-	hdr "github.com/HdrHistogram/hdrhistogram-go"
 )
 
 // watch follows a phase: it takes a sample of each interval, keeps the totals,
 // and shows how it goes.
 type watch struct {
-	l    *load
-	c    *crowd
-	m    *meter
-	p    pace
-	done chan struct{}
-	wg   sync.WaitGroup
-	once sync.Once
-
-	ack, delivery, schedule *latency // totals
+	l     *load
+	c     *crowd
+	m     *meter
+	main  timing
+	title string
+	done  chan struct{}
+	wg    sync.WaitGroup
+	once  sync.Once
 
 	mu     sync.Mutex
+	total  [timingCount]*latency
 	begun  time.Duration // 0: it is warming up
 	last   counts
 	series []Sample
 }
 
-func (l *load) watch(c *crowd, m *meter, p pace) *watch {
-	w := &watch{l: l, c: c, m: m, p: p, done: make(chan struct{}), ack: newLatency(), delivery: newLatency(), schedule: newLatency()}
-	w.last = m.counts(l.now())
+// watch begins to follow; stop ends it.
+func (l *load) watch(c *crowd, m *meter, main timing, title string) *watch {
+	w := &watch{l: l, c: c, m: m, main: main, title: title, done: make(chan struct{}), last: m.counts(l.now())}
+	for i := range w.total {
+		w.total[i] = newLatency()
+	}
 	w.wg.Go(func() {
 		tick := time.NewTicker(sampleEvery)
 		defer tick.Stop()
@@ -45,7 +46,7 @@ func (l *load) watch(c *crowd, m *meter, p pace) *watch {
 	return w
 }
 
-// begin says that what was due from now on is timed.
+// begin says that the phase measures from now on.
 func (w *watch) begin() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -59,10 +60,18 @@ func (w *watch) stop() {
 		w.wg.Wait()
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		for _, pair := range [][2]*latency{{w.m.ack, w.ack}, {w.m.delivery, w.delivery}, {w.m.schedule, w.schedule}} {
-			pair[0].moveTo(pair[1])
-		}
+		w.collectLocked()
 	})
+}
+
+// collectLocked moves what was timed to the totals, and sums up the main one.
+func (w *watch) collectLocked() (q Quantiles) {
+	for i, total := range w.total {
+		if moved := w.m.times[i].moveTo(total); timing(i) == w.main {
+			q = moved
+		}
+	}
+	return q
 }
 
 func (w *watch) sample() {
@@ -71,60 +80,37 @@ func (w *watch) sample() {
 	defer w.mu.Unlock()
 	now := w.m.counts(w.l.now())
 	per := max(now.at-w.last.at, time.Millisecond).Seconds()
-	w.m.ack.moveTo(w.ack)
-	w.m.schedule.moveTo(w.schedule)
-	q := w.m.delivery.moveTo(w.delivery)
+	q := w.collectLocked()
 	s := Sample{
 		At: (now.at - w.begun).Seconds(), Due: float64(now.sent-w.last.sent+now.skipped-w.last.skipped) / per,
-		AckedPerS: float64(now.acked-w.last.acked) / per, UnitsPerS: float64(now.delivered-w.last.delivered) / per,
+		AnsweredS: float64(now.answered-w.last.answered) / per, ReadPerS: float64(now.units-w.last.units) / per,
 		P50: q.P50, P99: q.P99, Behind: most,
 	}
+	warming := ", warming up"
 	if w.begun > 0 {
+		warming = ""
 		w.series = append(w.series, s)
 	}
 	w.last = now
+	line := fmt.Sprintf("%s%s: sent %.0f/s answered %.0f/s open %d, read %.0f/s lag %d, p99 %.1f ms;",
+		w.title, warming, s.Due, s.AnsweredS, w.m.open(), s.ReadPerS, most, q.P99)
 	found, _ := w.c.found()
-	wrong := ""
 	for k, n := range found {
 		if kind(k) != late && kind(k) != unknown {
-			wrong += fmt.Sprintf(" %s %d", kind(k), n)
+			line += fmt.Sprintf(" %s %d", kind(k), n)
 		}
 	}
-	phase := ""
-	if w.begun == 0 {
-		phase = ", warming up"
-	}
-	w.l.say("%s run %d, %.0f/s%s: sent %.0f/s acked %.0f/s, %.0f deliveries/s, %d events behind, p99 %.1f ms;%s",
-		w.c.target, w.p.run, w.p.rate, phase, s.Due, s.AckedPerS, s.UnitsPerS, most, q.P99, wrong)
+	w.l.say("%s", line)
 }
 
-func (w *watch) times() []Timed {
-	return []Timed{w.delivery.timed(timeDelivery), w.ack.timed(timeAck), w.schedule.timed(timeSchedule)}
-}
-
-// moveTo adds what was recorded to another latency and forgets it here. It sums
-// up what it moved.
-func (l *latency) moveTo(to *latency) Quantiles {
-	l.mu.Lock()
-	q, h := l.quantilesLocked(), l.h
-	l.h = hdr.New(h.LowestTrackableValue(), h.HighestTrackableValue(), latencyDigits)
-	l.mu.Unlock()
-	to.mu.Lock()
-	defer to.mu.Unlock()
-	to.h.Merge(h)
-	return q
-}
-
-// timed gives the whole distribution.
-func (l *latency) timed(name string) Timed {
-	t := Timed{Name: name, Quantiles: l.quantiles()}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.h.TotalCount() == 0 {
-		return t
+// totals gives what was measured, once it has stopped.
+func (w *watch) totals() (times []Timed, series []Sample) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for i, total := range w.total {
+		if t := total.timed(timingNames[i]); t.Count > 0 {
+			times = append(times, t)
+		}
 	}
-	for _, share := range []float64{1, 5, 10, 20, 30, 40, 50, 60, 70, 80, 90, 95, 98, 99, 99.5, 99.8, 99.9, 99.95, 99.99} {
-		t.Curve = append(t.Curve, Point{share, float64(l.h.ValueAtQuantile(share)) / 1000})
-	}
-	return t
+	return times, w.series
 }
