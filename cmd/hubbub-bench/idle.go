@@ -35,9 +35,14 @@ func (l *load) idle(ctx context.Context, c *crowd, run int) (Phase, error) {
 		}
 	}
 	ph.Figures = append(ph.Figures,
-		Figure{"kernel's socket buffers per connection, both ends", float64(after.kernel.TCPKiB-l.base.kernel.TCPKiB) / n, "KiB"},
-		Figure{"kernel's other memory per connection, both ends", float64(after.kernel.SlabKiB-l.base.kernel.SlabKiB) / n, "KiB"})
+		Figure{figureBuffers, float64(after.kernel.TCPKiB-l.base.kernel.TCPKiB) / n, "KiB"},
+		Figure{figureSlabs, float64(after.kernel.SlabKiB-l.base.kernel.SlabKiB) / n, "KiB"})
 	return ph, nil
 }
 
-const figureRSS = "resident in the nodes per connection"
+// Names of figures.
+const (
+	figureRSS     = "resident in the nodes per connection"
+	figureBuffers = "kernel's socket buffers per connection, both ends"
+	figureSlabs   = "kernel's other memory per connection, both ends"
+)

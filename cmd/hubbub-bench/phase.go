@@ -8,10 +8,11 @@ import (
 
 // Phase is one measurement of one target.
 type Phase struct {
-	Target  string  `json:"target"`         // "nodes" or "floor"
-	Run     int     `json:"run"`            // from 1 on
-	Rate    float64 `json:"rate,omitempty"` // that was due, per second
-	Seconds float64 `json:"seconds"`
+	Target  string    `json:"target"`         // "nodes" or "floor"
+	Run     int       `json:"run"`            // from 1 on
+	Rate    float64   `json:"rate,omitempty"` // that was due, per second
+	Began   time.Time `json:"began"`          // of what was measured
+	Seconds float64   `json:"seconds"`
 	// Served says that all that was due was sent and answered, nobody was
 	// thrown out, and everything was delivered. Unserved says why not.
 	Served   bool   `json:"served"`
@@ -192,6 +193,7 @@ func (l *load) finish(ph *Phase, c *crowd, m *meter, from, to instant, w *watch)
 		ph.Unanswered += room.abandon()
 		room.settle(l.now())
 	}
+	ph.Began = l.start.Add(from.counts.at).UTC()
 	ph.Seconds = (to.counts.at - from.counts.at).Seconds()
 	per := max(ph.Seconds, 1e-9)
 	ph.Sent, ph.Answered, ph.Refused, ph.Skipped = to.sent-from.sent, to.answered-from.answered, m.refused.Load(), m.skipped.Load()
