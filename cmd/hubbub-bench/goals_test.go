@@ -7,9 +7,12 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -48,19 +51,24 @@ func lasting(short, long string) func(bool) string {
 
 // goalWorks is the table of goals.
 func goalWorks() []goalWork {
-	nodes := func(r *goalRun) *Phase { return r.last("nodes") }
-	cost := func(group string) func(*goalRun) float64 {
-		return func(r *goalRun) float64 { return nodes(r).cost(group) }
+	nodes := func(of func(*Phase) float64) func(*goalRun) float64 {
+		return func(r *goalRun) float64 { return r.median("nodes", of) }
 	}
+	floor := func(of func(*Phase) float64) func(*goalRun) float64 {
+		return func(r *goalRun) float64 { return r.median(groupFloor, of) }
+	}
+	cost := func(group string) func(*Phase) float64 { return func(p *Phase) float64 { return p.PerUnit(group) } }
+	p50 := func(what timing) func(*Phase) float64 { return func(p *Phase) float64 { return p.time(what).P50 } }
+	p99 := func(what timing) func(*Phase) float64 { return func(p *Phase) float64 { return p.time(what).P99 } }
 	return []goalWork{
 		{
 			name: "S1 idle sockets",
 			args: lasting("idle --clients 2000 --duration 5s", "idle --clients 5000 --duration 20s"),
 			goals: []goal{
-				{"KiB resident per socket", 12, atMost, func(r *goalRun) float64 { return nodes(r).figure(figureRSS) }},
-				{"KiB in the kernel per socket, both ends", 0, told, func(r *goalRun) float64 {
-					return nodes(r).figure(figureBuffers) + nodes(r).figure(figureSlabs)
-				}},
+				{"KiB resident per socket", 12, atMost, nodes(func(p *Phase) float64 { return p.figure(figureRSS) })},
+				{"KiB in the kernel per socket, both ends", 0, told, nodes(func(p *Phase) float64 {
+					return p.figure(figureBuffers) + p.figure(figureSlabs)
+				})},
 			},
 		},
 		{
@@ -69,25 +77,25 @@ func goalWorks() []goalWork {
 			goals: []goal{
 				{"node's processor time / floor's", 1.1, atMost, func(r *goalRun) float64 { return r.FloorRatio }},
 				{"node's p99 / floor's", 1.2, atMost, func(r *goalRun) float64 {
-					return nodes(r).time(toReader).P99 / r.last(groupFloor).time(toReader).P99
+					return nodes(p99(toReader))(r) / floor(p99(toReader))(r)
 				}},
-				{"node's µs per delivery", 0, told, cost(groupNode)},
-				{"floor's µs per delivery", 0, told, func(r *goalRun) float64 { return r.last(groupFloor).cost(groupFloor) }},
-				{"p99 ms", 0, told, func(r *goalRun) float64 { return nodes(r).time(toReader).P99 }},
+				{"node's µs per delivery", 0, told, nodes(cost(groupNode))},
+				{"floor's µs per delivery", 0, told, floor(cost(groupFloor))},
+				{"p99 ms", 0, told, nodes(p99(toReader))},
 				{"deliveries/s at saturation", 1.5 * 373_000, atLeast, func(r *goalRun) float64 { return r.saturation().UnitsPerS }},
-				{"µs per delivery there / at 20 msg/s", 1, atMost, func(r *goalRun) float64 { return r.top().cost(groupNode) / nodes(r).cost(groupNode) }},
+				{"µs per delivery there / at 20 msg/s", 1, atMost, func(r *goalRun) float64 { return r.top().PerUnit(groupNode) / nodes(cost(groupNode))(r) }},
 			},
 		},
 		{
 			name: "S3 200 rooms of 5, 2 000 msg/s",
 			args: lasting("rooms --ramp --duration 6s", "rooms --ramp --duration 20s"),
 			goals: []goal{
-				{"node's µs per delivery", 35, atMost, cost(groupNode)},
-				{"Redis' µs per delivery", 5, atMost, cost("redis")},
-				{"database's µs per delivery", 20, atMost, cost("db")},
-				{"ack p50 ms", 2, atMost, func(r *goalRun) float64 { return nodes(r).time(toAck).P50 }},
-				{"ack p99 ms", 10, atMost, func(r *goalRun) float64 { return nodes(r).time(toAck).P99 }},
-				{"delivery p99 ms", 0, told, func(r *goalRun) float64 { return nodes(r).time(toReader).P99 }},
+				{"node's µs per delivery", 35, atMost, nodes(cost(groupNode))},
+				{"Redis' µs per delivery", 5, atMost, nodes(cost("redis"))},
+				{"database's µs per delivery", 20, atMost, nodes(cost("db"))},
+				{"ack p50 ms", 2, atMost, nodes(p50(toAck))},
+				{"ack p99 ms", 10, atMost, nodes(p99(toAck))},
+				{"delivery p99 ms", 0, told, nodes(p99(toReader))},
 				{"deliveries/s at saturation", 96_000, atLeast, func(r *goalRun) float64 { return r.saturation().UnitsPerS }},
 			},
 		},
@@ -103,8 +111,8 @@ func goalWorks() []goalWork {
 			args:    lasting("history --events 20000 --duration 5s", "history --events 200000 --duration 15s"),
 			prepare: fillTable(200_000, 10_000_000),
 			goals: []goal{
-				{"page p99 ms", 5, atMost, func(r *goalRun) float64 { return nodes(r).time(toPage).P99 }},
-				{"node's µs per page", 0, told, cost(groupNode)},
+				{"page p99 ms", 5, atMost, nodes(p99(toPage))},
+				{"node's µs per page", 0, told, nodes(cost(groupNode))},
 				{"events in the table", 0, told, func(r *goalRun) float64 { return float64(r.rows) }},
 			},
 		},
@@ -112,33 +120,33 @@ func goalWorks() []goalWork {
 			name: "clients resume 100 events each",
 			args: lasting("resume --clients 2020 --rooms 20 --runs 2", "resume --clients 5050 --rooms 50 --runs 3"),
 			goals: []goal{
-				{"events/s", 100_000, atLeast, func(r *goalRun) float64 { return nodes(r).UnitsPerS }},
-				{"reads of SQL per room", 1, atMost, func(r *goalRun) float64 { return r.selects(nodes(r)) / float64(r.Rooms) }},
-				{"p99 ms until all is read", 0, told, func(r *goalRun) float64 { return nodes(r).time(toBack).P99 }},
+				{"events/s", 100_000, atLeast, nodes(func(p *Phase) float64 { return p.UnitsPerS })},
+				{"reads of SQL per room", 1, atMost, func(r *goalRun) float64 { return nodes(r.selects)(r) / float64(r.Rooms) }},
+				{"p99 ms until all is read", 0, told, nodes(p99(toBack))},
 			},
 		},
 		{
 			name: "storm of reconnects", long: true,
 			args: lasting("", "storm --clients 5050 --rooms 50 --events 10"),
 			goals: []goal{
-				{"p99 ms until all is read", 0, told, func(r *goalRun) float64 { return nodes(r).time(toBack).P99 }},
-				{"node's µs per connection", 0, told, cost(groupNode)},
+				{"p99 ms until all is read", 0, told, nodes(p99(toBack))},
+				{"node's µs per connection", 0, told, nodes(cost(groupNode))},
 			},
 		},
 		{
 			name: "10 rooms of 5, 500 msg/s", long: true,
 			args:  lasting("", "rooms --clients 50 --rooms 10 --rate 500 --duration 15s"),
-			goals: []goal{{"node's µs per delivery", 0, told, cost(groupNode)}},
+			goals: []goal{{"node's µs per delivery", 0, told, nodes(cost(groupNode))}},
 		},
 		{
 			name: "10 000 rooms of 5, 500 msg/s", long: true,
 			args:  lasting("", "rooms --clients 5000 --rooms 10000 --rate 500 --duration 15s"),
-			goals: []goal{{"node's µs per delivery", 0, told, cost(groupNode)}},
+			goals: []goal{{"node's µs per delivery", 0, told, nodes(cost(groupNode))}},
 		},
 		{
 			name: "one room of 1 000 beside 14 000 idle sockets", long: true,
 			args:  lasting("", "fanout --clients 15000 --steady --duration 15s"),
-			goals: []goal{{"node's µs per delivery", 0, told, cost(groupNode)}},
+			goals: []goal{{"node's µs per delivery", 0, told, nodes(cost(groupNode))}},
 		},
 	}
 }
@@ -188,14 +196,19 @@ type sqlSample struct {
 	reads float64
 }
 
-// last is the last phase of a target.
-func (r *goalRun) last(target string) *Phase {
-	for i := len(r.Phases) - 1; i >= 0; i-- {
+// median is a figure of the phases of a target; NaN if there are none.
+func (r *goalRun) median(target string, of func(*Phase) float64) float64 {
+	var list []float64
+	for i := range r.Phases {
 		if r.Phases[i].Target == target {
-			return &r.Phases[i]
+			list = append(list, of(&r.Phases[i]))
 		}
 	}
-	return &Phase{}
+	if len(list) == 0 {
+		return math.NaN()
+	}
+	slices.Sort(list)
+	return list[len(list)/2]
 }
 
 func (r *goalRun) saturation() Saturation {
@@ -325,11 +338,13 @@ func keepReport(b *testing.B, work string, n int, r *goalRun) {
 		}
 		return '-'
 	}, work)
-	f, err := os.Create(filepath.Join(*goalDir, fmt.Sprintf("%s-%d.json", name, n)))
-	if err != nil {
-		b.Fatal(err)
-	}
-	if err := errors.Join(r.writeJSON(f), f.Close()); err != nil {
-		b.Fatal(err)
+	for suffix, write := range map[string]func(io.Writer) error{".json": r.writeJSON, ".html": r.writeHTML} {
+		f, err := os.Create(filepath.Join(*goalDir, fmt.Sprintf("%s-%d%s", name, n, suffix)))
+		if err != nil {
+			b.Fatal(err)
+		}
+		if err := errors.Join(write(f), f.Close()); err != nil {
+			b.Fatal(err)
+		}
 	}
 }

@@ -117,23 +117,6 @@ func goalTable(rows []goalRow) string {
 	return b.String()
 }
 
-// figure writes a number with three digits that count, and thousands apart.
-func figure(v float64) string {
-	switch a := math.Abs(v); {
-	case a >= 1000:
-		text := fmt.Sprintf("%.0f", v)
-		for i := len(text) - 3; i > 0; i -= 3 {
-			text = text[:i] + " " + text[i:]
-		}
-		return text
-	case a >= 100:
-		return fmt.Sprintf("%.0f", v)
-	case a >= 10:
-		return fmt.Sprintf("%.1f", v)
-	}
-	return fmt.Sprintf("%.2f", v)
-}
-
 func TestGoalTable(t *testing.T) {
 	t.Parallel()
 	w := goalWork{name: "work", goals: []goal{

@@ -66,7 +66,7 @@ func TestScenarios(t *testing.T) {
 			}
 		},
 		sceneRooms: func(t *testing.T, o *loadOptions, p Phase) {
-			if p.Answered < 30 || p.time(toReader).Count < 3*p.Answered || p.cost(groupNode) <= 0 {
+			if p.Answered < 30 || p.time(toReader).Count < 3*p.Answered || p.PerUnit(groupNode) <= 0 {
 				t.Error("too little is told")
 			}
 		},
@@ -115,6 +115,7 @@ func TestScenarios(t *testing.T) {
 			if r.Verdict != Kept || len(r.Phases) != 2 {
 				t.Fatalf("verdict %s, faults %+v", r.Verdict, r.Faults)
 			}
+			checkPage(t, &r)
 			for _, p := range r.Phases {
 				if !p.Served {
 					t.Errorf("not served: %s", p.Unserved)

@@ -129,9 +129,9 @@ func (r *LoadReport) ratios() {
 	floors := make(map[int]float64)
 	for _, ph := range r.Phases {
 		if ph.Target == groupFloor {
-			floors[ph.Run] = ph.cost(groupFloor)
-		} else if f := floors[ph.Run]; f > 0 && ph.cost(groupNode) > 0 {
-			r.FloorRatios = append(r.FloorRatios, ph.cost(groupNode)/f)
+			floors[ph.Run] = ph.PerUnit(groupFloor)
+		} else if f := floors[ph.Run]; f > 0 && ph.PerUnit(groupNode) > 0 {
+			r.FloorRatios = append(r.FloorRatios, ph.PerUnit(groupNode)/f)
 		}
 	}
 	if n := len(r.FloorRatios); n > 0 {

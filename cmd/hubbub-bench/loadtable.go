@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 )
@@ -17,7 +18,11 @@ func (r *LoadReport) write(w io.Writer) error {
 	}
 	fmt.Fprintf(&b, "\n%s: %d clients", r.Scenario, r.Clients)
 	if r.Rooms > 0 {
-		fmt.Fprintf(&b, ", %d rooms of %d (%d of them read), %d-byte texts", r.Rooms, r.RoomSize, r.Readers, r.Payload)
+		rooms := "rooms"
+		if r.Rooms == 1 {
+			rooms = "room"
+		}
+		fmt.Fprintf(&b, ", %d %s of %d (%d of them read), %d-byte texts", r.Rooms, rooms, r.RoomSize, r.Readers, r.Payload)
 	}
 	fmt.Fprintf(&b, ", nodes %s; %d processors, Linux %s\n\n", strings.Join(r.Nodes, " "), r.Machine.CPUs, r.Machine.Kernel)
 	writePhases(&b, r.Phases)
@@ -27,7 +32,7 @@ func (r *LoadReport) write(w io.Writer) error {
 	if s := r.Saturation; s != nil {
 		b.WriteString("\nlooking for the highest rate that is served:\n\n")
 		writePhases(&b, s.Steps)
-		fmt.Fprintf(&b, "\nsaturation: %.0f/s, %.0f units/s, %.0f answers/s\n", s.Rate, s.UnitsPerS, s.AnsweredS)
+		fmt.Fprintf(&b, "\nhighest rate served: %.0f/s, with %.0f answers/s and %.0f %s/s\n", s.Rate, s.AnsweredS, s.UnitsPerS, plural(r.unit()))
 	}
 	for _, c := range []struct {
 		name string
@@ -97,4 +102,39 @@ func writePhases(b *strings.Builder, list []Phase) {
 		}
 		b.WriteString("\n")
 	}
+}
+
+// figure writes a number with three digits that count, and thousands apart.
+func figure(v float64) string {
+	switch a := math.Abs(v); {
+	case a >= 1000:
+		text, sign := fmt.Sprintf("%.0f", a), ""
+		if v < 0 {
+			sign = "-"
+		}
+		for i := len(text) - 3; i > 0; i -= 3 {
+			text = text[:i] + " " + text[i:]
+		}
+		return sign + text
+	case a >= 100:
+		return fmt.Sprintf("%.0f", v)
+	case a >= 10:
+		return fmt.Sprintf("%.1f", v)
+	}
+	return fmt.Sprintf("%.2f", v)
+}
+
+// unit is what the work of a report is counted in.
+func (r *LoadReport) unit() string {
+	if len(r.Phases) == 0 {
+		return ""
+	}
+	return r.Phases[0].Unit
+}
+
+func plural(unit string) string {
+	if rest, ok := strings.CutSuffix(unit, "y"); ok {
+		return rest + "ies"
+	}
+	return unit + "s"
 }

@@ -80,9 +80,21 @@ func runLoadCommand(ctx context.Context, args []string, out, log io.Writer, fail
 	if err != nil {
 		return fail(err)
 	}
+	var page *os.File
+	if o.HTML != "" { // before the run, not after it, is when one wants to hear that it cannot be written
+		if page, err = os.Create(o.HTML); err != nil {
+			return fail(err)
+		}
+		defer page.Close()
+	}
 	r, err := runLoad(ctx, o, log)
 	if err != nil {
 		return fail(err)
+	}
+	if page != nil {
+		if err := errors.Join(r.writeHTML(page), page.Close()); err != nil {
+			return fail(err)
+		}
 	}
 	write := r.write
 	if o.JSON {

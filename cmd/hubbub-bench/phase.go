@@ -66,18 +66,21 @@ type Figure struct {
 	Unit  string  `json:"unit"`
 }
 
-// time gives a distribution by its name; all zero if there is none.
-func (p *Phase) time(what timing) Timed {
+// time gives a distribution; all zero if there is none.
+func (p *Phase) time(what timing) Timed { return p.Named(timingNames[what]) }
+
+// Named is time by name.
+func (p *Phase) Named(name string) Timed {
 	for _, t := range p.Times {
-		if t.Name == timingNames[what] {
+		if t.Name == name {
 			return t
 		}
 	}
 	return Timed{}
 }
 
-// cost is the processor microseconds of a group per unit of work.
-func (p *Phase) cost(group string) float64 {
+// PerUnit is the processor microseconds of a group per unit of work.
+func (p *Phase) PerUnit(group string) float64 {
 	for _, c := range p.Costs {
 		if c.Group == group {
 			return c.PerUnit

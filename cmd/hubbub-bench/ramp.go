@@ -49,6 +49,7 @@ type Saturation struct {
 	Rate      float64 `json:"rate"` // 0: none
 	UnitsPerS float64 `json:"units_per_s"`
 	AnsweredS float64 `json:"answered_per_s"`
+	Bound     float64 `json:"p99_bound_ms"` // of the deliveries
 	Steps     []Phase `json:"steps"`
 }
 
@@ -60,7 +61,7 @@ const (
 
 // ramp looks for the saturation of a crowd.
 func (l *load) ramp(ctx context.Context, c *crowd) (*Saturation, error) {
-	s := &Saturation{}
+	s := &Saturation{Bound: millis(l.o.P99)}
 	step := func(rate float64) (bool, error) {
 		ph, err := l.talk(ctx, c, pace{run: len(s.Steps) + 1, rate: rate, warm: min(l.o.Warm, stepWarm), duration: min(l.o.Duration, stepMost), hasty: true})
 		if err != nil {
