@@ -7,6 +7,7 @@ BENCHTIME ?= 1s
 TESTFLAGS ?=
 N         ?= 20
 SEED      ?= 0
+RUNS      ?= 1
 VERSION   ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
@@ -14,7 +15,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # Debian keeps mariadbd and haproxy where only root's PATH looks.
 export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
 
-.PHONY: help tools format vet staticcheck test quick build bench fuzz faults
+.PHONY: help tools format vet staticcheck test quick build bench microbench fuzz faults
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,8 +42,11 @@ quick: ## the tests that need little more than Go: under 30 s
 build: ## ./hubbub: one static binary
 	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o hubbub ./cmd/hubbub
 
-bench: ## all Go benchmarks, BENCHTIME=1s each
-	go test -run='^$$' -bench=. -benchmem -benchtime=$(BENCHTIME) ./...
+bench: ## two nodes against the goals, and a table, in a few minutes (BENCH_LONG=1: full sizes, RUNS=3: each thrice, BENCH_DIR=/tmp keeps the reports)
+	cd cmd/hubbub-bench && go test -run='^$$' -bench='^BenchmarkGoals$$' -benchtime=1x -timeout=0 -goals.n=$(RUNS) $(if $(BENCH_LONG),-goals.long) $(if $(BENCH_DIR),-goals.dir=$(abspath $(BENCH_DIR)))
+
+microbench: ## all other Go benchmarks, BENCHTIME=1s each
+	go test -run='^$$' -bench=. -skip='^BenchmarkGoals$$' -benchmem -benchtime=$(BENCHTIME) ./...
 
 fuzz: ## every fuzz target, FUZZTIME=10s each
 	@grep -rHo --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*' . | sed -E 's|/[^/]+_test\.go:func | |' | \

@@ -43,6 +43,10 @@ type Quantiles struct {
 func (l *latency) quantiles() Quantiles {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	return l.quantilesLocked()
+}
+
+func (l *latency) quantilesLocked() Quantiles {
 	if l.h.TotalCount() == 0 {
 		return Quantiles{}
 	}

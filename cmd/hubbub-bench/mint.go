@@ -1,10 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"strconv"
-	"strings"
 
 	"hubbub/chat/wire"
 )
@@ -39,12 +40,25 @@ func (m *mint) id(room, client int, n uint32) string {
 
 // text is what is said under an id: the id, then letters up to the size.
 func (m *mint) text(id string, n uint32) string {
-	rest := m.payload - len(id) - 1
+	return string(m.appendText(nil, id, n))
+}
+
+func (m *mint) appendText(dst []byte, id string, n uint32) []byte {
+	dst = append(dst, id...)
+	if filler := m.fillerOf(len(id), n); filler != "" {
+		dst = append(append(dst, ' '), filler...)
+	}
+	return dst
+}
+
+// fillerOf is what follows an id of that length in a text, "" for nothing.
+func (m *mint) fillerOf(id int, n uint32) string {
+	rest := m.payload - id - 1
 	if rest <= 0 {
-		return id
+		return ""
 	}
 	from := int(n) * 31 % (len(m.filler) - rest)
-	return id + " " + m.filler[from:from+rest]
+	return m.filler[from : from+rest]
 }
 
 // recognise tells what an event of one of our rooms is to the checker.
@@ -70,20 +84,46 @@ func (m *mint) recognise(room int, f wire.EventFrame) event {
 }
 
 // parse takes an id apart; false: it is none of ours.
-func (m *mint) parse(id string) (room, client int, n uint32, ok bool) {
-	parts := strings.Split(id, ".")
-	if len(parts) != 4 {
+func (m *mint) parse(id string) (room, client int, n uint32, ok bool) { return parseID(m, id) }
+
+// parseID is parse, of bytes as well and without an allocation.
+func parseID[T string | []byte](m *mint, id T) (room, client int, n uint32, ok bool) {
+	if len(id) < len(m.run)+len(".0.0.1") || string(id[:len(m.run)]) != m.run {
 		return 0, 0, 0, false
 	}
-	room, err := strconv.Atoi(parts[1])
-	if err != nil {
-		return 0, 0, 0, false
+	var parts [3]uint64
+	at := len(m.run)
+	for i := range parts {
+		if at >= len(id) || id[at] != '.' {
+			return 0, 0, 0, false
+		}
+		at++
+		from := at
+		for at < len(id) && id[at] >= '0' && id[at] <= '9' && at-from < 10 {
+			parts[i] = parts[i]*10 + uint64(id[at]-'0')
+			at++
+		}
+		if at == from || id[from] == '0' && at-from > 1 {
+			return 0, 0, 0, false
+		}
 	}
-	client, err = strconv.Atoi(parts[2])
-	if err != nil {
-		return 0, 0, 0, false
+	ok = at == len(id) && parts[2] > 0 && parts[2] <= math.MaxUint32
+	return int(parts[0]), int(parts[1]), uint32(parts[2]), ok
+}
+
+// recogniseFlat gives the number of a message in one of our rooms, 0 if it is
+// not plainly one that was sent there; recognise tells why. Whom it is said to
+// come from is not looked at.
+func (m *mint) recogniseFlat(room int, f flatFrame) uint32 {
+	in, client, n, ok := parseID(m, f.client)
+	if !ok || in != room || client >= len(m.users) || !bytes.HasPrefix(f.text, f.client) {
+		return 0
 	}
-	number, err := strconv.ParseUint(parts[3], 10, 32)
-	n = uint32(number)
-	return room, client, n, err == nil && n > 0 && client >= 0 && m.id(room, client, n) == id
+	switch filler, rest := m.fillerOf(len(f.client), n), f.text[len(f.client):]; {
+	case filler == "" && len(rest) == 0:
+		return n
+	case filler != "" && len(rest) > 0 && rest[0] == ' ' && string(rest[1:]) == filler:
+		return n
+	}
+	return 0
 }

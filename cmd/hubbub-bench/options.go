@@ -29,7 +29,12 @@ type options struct {
 	Accounts string        // how users are made: "auto", "guests" or "names"
 	Seed     uint64        // of what is sent when, by whom and where
 	JSON     bool          // the result as JSON
+
+	roomless bool // there may be no rooms at all
 }
+
+// maxRate is more than one process can send, per second.
+const maxRate = 1e6
 
 func defaults() options {
 	return options{
@@ -93,14 +98,14 @@ func (o *options) check() error {
 	switch {
 	case o.Clients < 1:
 		return errors.New("--clients: at least 1")
-	case o.Rooms < 1:
+	case o.Rooms < 1 && !o.roomless || o.Rooms < 0:
 		return errors.New("--rooms: at least 1")
 	case o.RoomSize < 1 || o.RoomSize > o.Clients:
 		return fmt.Errorf("--room-size: from 1 to --clients, %d", o.Clients)
 	case o.perClient() > wire.MaxJoins:
 		return fmt.Errorf("each client would be in %d rooms, a socket joins %d at most: more --clients", o.perClient(), wire.MaxJoins)
-	case !(o.Rate > 0) || o.Rate > 1e6:
-		return errors.New("--rate: above 0, at most 1000000")
+	case !(o.Rate > 0) || o.Rate > maxRate:
+		return fmt.Errorf("--rate: above 0, at most %.0f", maxRate)
 	case !(o.REST >= 0 && o.REST <= 1):
 		return errors.New("--rest: from 0 to 1")
 	case o.Payload < 1 || o.Payload > wire.MaxText:

@@ -11,12 +11,11 @@ import (
 // progress writes one line per second while a run goes on: over the last one on
 // a terminal, below it elsewhere.
 type progress struct {
-	b        *bench
-	w        io.Writer
-	terminal bool
-	done     chan struct{}
-	wg       sync.WaitGroup
-	once     sync.Once
+	b    *bench
+	line liveLine
+	done chan struct{}
+	wg   sync.WaitGroup
+	once sync.Once
 
 	mu    sync.Mutex
 	phase string
@@ -27,7 +26,7 @@ type progress struct {
 
 // startProgress starts the lines; stop ends them.
 func startProgress(b *bench, w io.Writer) *progress {
-	p := &progress{b: b, w: w, terminal: isTerminal(w), done: make(chan struct{}), phase: "sending", at: b.now()}
+	p := &progress{b: b, line: newLiveLine(w), done: make(chan struct{}), phase: "sending", at: b.now()}
 	p.wg.Go(func() {
 		tick := time.NewTicker(time.Second)
 		defer tick.Stop()
@@ -55,9 +54,7 @@ func (p *progress) stop() {
 	p.once.Do(func() {
 		close(p.done)
 		p.wg.Wait()
-		if p.terminal {
-			fmt.Fprint(p.w, "\r\x1b[2K")
-		}
+		p.line.clear()
 	})
 }
 
@@ -79,11 +76,31 @@ func (p *progress) show() {
 		line += fmt.Sprintf(" %s %d", kind(k), n)
 	}
 	p.sent, p.read, p.at = sent, read, now
-	if p.terminal {
-		fmt.Fprintf(p.w, "\r\x1b[2K%s", line)
+	p.line.write(line)
+}
+
+// liveLine is a line that tells how something goes: it is written over on a
+// terminal, and a new one each time elsewhere.
+type liveLine struct {
+	w        io.Writer
+	terminal bool
+}
+
+func newLiveLine(w io.Writer) liveLine { return liveLine{w, isTerminal(w)} }
+
+func (l liveLine) write(line string) {
+	if l.terminal {
+		fmt.Fprintf(l.w, "\r\x1b[2K%s", line)
 		return
 	}
-	fmt.Fprintln(p.w, line)
+	fmt.Fprintln(l.w, line)
+}
+
+// clear takes the line away.
+func (l liveLine) clear() {
+	if l.terminal {
+		fmt.Fprint(l.w, "\r\x1b[2K")
+	}
 }
 
 func isTerminal(w io.Writer) bool {

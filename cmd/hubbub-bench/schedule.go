@@ -8,31 +8,51 @@ import (
 	"time"
 )
 
-// schedule sends in an open loop: messages are due at random instants (a
-// Poisson process) whatever the server does, so a server that stalls does not
-// get fewer of them while it does. What is due when, in which room, by whom and
-// by which way follows from the seed alone.
-func (b *bench) schedule(ctx context.Context, s *restSender) {
-	r := rand.New(rand.NewPCG(b.o.Seed, 2))
-	due := b.now()
-	end := due + b.o.Duration
+// openLoop calls each at the instants when something is due, until end, whatever
+// the server does: one that stalls does not get less while it does, and what is
+// late is counted from when it was due. Gap gives the time to the next instant.
+func openLoop(ctx context.Context, now func() time.Duration, end time.Duration, gap func() time.Duration, each func(due time.Duration)) {
+	due := now()
 	for {
-		due += time.Duration(r.ExpFloat64() / b.o.Rate * float64(time.Second))
-		where, member, way := r.IntN(b.o.Rooms), r.IntN(b.o.RoomSize), r.Float64()
-		if due > end {
-			sleep(ctx, end-b.now())
-			return
-		}
-		if wait := due - b.now(); wait > 0 {
-			if !sleep(ctx, wait) {
+		due += gap()
+		for wait := min(due, end) - now(); wait > 0; wait = min(due, end) - now() {
+			if !sleepFine(ctx, wait) {
 				return
 			}
-		} else if ctx.Err() != nil {
+		}
+		if due > end || ctx.Err() != nil {
 			return
 		}
+		each(due)
+	}
+}
+
+// poisson gives the gaps between events that come independently of each other,
+// so many per second.
+func poisson(r *rand.Rand, rate float64) func() time.Duration {
+	return func() time.Duration { return time.Duration(r.ExpFloat64() / rate * float64(time.Second)) }
+}
+
+// sleepFine waits for some time and not longer, or shorter; false means that
+// ctx ended first. The runtime's timers may be a millisecond late.
+func sleepFine(ctx context.Context, d time.Duration) bool {
+	const late = 2 * time.Millisecond
+	if d > late {
+		return sleep(ctx, d-late)
+	}
+	pause(d)
+	return ctx.Err() == nil
+}
+
+// schedule sends what is due when, in which room, by whom and by which way as
+// follows from the seed alone.
+func (b *bench) schedule(ctx context.Context, s *restSender) {
+	r := rand.New(rand.NewPCG(b.o.Seed, 2))
+	openLoop(ctx, b.now, b.now()+b.o.Duration, poisson(r, b.o.Rate), func(due time.Duration) {
+		where, member, way := r.IntN(b.o.Rooms), r.IntN(b.o.RoomSize), r.Float64()
 		b.behindTime.add(b.now() - due)
 		b.dispatch(where, member, way < b.o.REST, due, s)
-	}
+	})
 }
 
 // dispatch hands one message to its sender.
