@@ -36,6 +36,9 @@ type AccountOptions struct {
 	// password changed), so that their sockets on every node close. It must not
 	// block. Nothing is told of sessions that expire.
 	Ended func(user UserID, sessions []SessionID)
+	// Dismissed is told after somebody is support no longer, to take away what the
+	// role gave; its error is that of SetRole. May be nil.
+	Dismissed func(ctx context.Context, u User) error
 	// HashMemory is the cost of a password hash in KiB; 19456 when 0. Tests take less.
 	HashMemory uint32
 	// Log is where Run tells of sweeps that failed; slog.Default() when nil.
@@ -66,6 +69,9 @@ func NewAccounts(store AccountStore, o AccountOptions) *Accounts {
 	}
 	if o.Ended == nil {
 		o.Ended = func(UserID, []SessionID) {}
+	}
+	if o.Dismissed == nil {
+		o.Dismissed = func(context.Context, User) error { return nil }
 	}
 	if o.Log == nil {
 		o.Log = slog.Default()

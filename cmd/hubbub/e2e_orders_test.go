@@ -157,6 +157,12 @@ func TestOrdersMeetTheChat(t *testing.T) {
 	shop.move(first, orders.Shipped)
 	back.order(7, orders.Shipped)
 	stream.order(7, orders.Shipped)
+	// Who is support no longer is out of the room.
+	if _, err := a.accounts.SetRole(t.Context(), sue.Name, chat.Customer); err != nil {
+		t.Fatal(err)
+	}
+	desk.want("left")
+	sue.do(t, b.Addr(), "GET", "/v1/rooms/"+room, nil, 404)
 	other.silent(0, "somebody else's order", isOrder)
 }
 

@@ -100,7 +100,7 @@ func newNode(ctx context.Context, cfg Config, log *slog.Logger) (_ *node, err er
 	}
 	logins, signUps := mw.NewLimiter(cfg.RateLogin), mw.NewLimiter(cfg.RateSignup)
 	n.accounts = chat.NewAccounts(store, chat.AccountOptions{
-		Now: clock, Guests: cfg.Guests, Ended: n.rooms.EndSessions, Log: log,
+		Now: clock, Guests: cfg.Guests, Ended: n.rooms.EndSessions, Dismissed: n.rooms.LeaveOrders, Log: log,
 		LoginLimit:  func(key string) (bool, time.Duration) { return logins.Allow(key, time.Now()) },
 		SignUpLimit: func(addr string) (bool, time.Duration) { return signUps.Allow(addr, time.Now()) },
 	})
