@@ -9,11 +9,9 @@ import (
 
 	"hubbub/bus"
 	"hubbub/chat"
-	"hubbub/chat/chatstore"
 	"hubbub/chat/wire"
 	"hubbub/internal/testenv"
 	"hubbub/orders"
-	"hubbub/orders/orderstore"
 )
 
 // till is a shop that places and moves orders through one node.
@@ -190,14 +188,11 @@ func TestOrdersOfNodeThatTellsNobody(t *testing.T) {
 	s.order(2, orders.Pending)
 	s.join(room)
 
-	db, err := n.pools.SQL(n.cfg.SQL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	store, err := orderstore.New(t.Context(), db, discard(), chatstore.New(db, discard()))
-	if err != nil {
-		t.Fatal(err)
-	}
+	store := openOrders(t.Context(), n, func(err error) {
+		if err != nil {
+			t.Fatal(err)
+		}
+	})
 	mute := newTill(t, newOrders(store, n.accounts, n.rooms, nobody{}, clock, discard()))
 	mute.move(id, orders.Paid)
 	s.order(3, orders.Paid)
