@@ -44,6 +44,9 @@ func (s *Session) Handle(ctx context.Context, cmd wire.Command) error {
 			return Refuse(ErrUnsupported, "this server does not tell who is online")
 		}
 		return s.watchRooms(ctx, c)
+	case *wire.Status:
+		s.away.Store(*c.Away) // told at the next look
+		return s.reply(wire.Ack{ID: c.ID})
 	case *wire.Ping:
 		return s.reply(wire.Pong{ID: c.ID, ServerTime: wire.Micros(s.opts.Now().UnixMicro())})
 	case *wire.Auth:
@@ -115,6 +118,9 @@ func (s *Session) join(ctx context.Context, c *wire.Join) error {
 		for _, other := range s.joined {
 			s.drop(other)
 		}
+	}
+	if s.joined == nil {
+		s.joined = make(map[RoomID]*subscription)
 	}
 	s.joined[id] = sub
 	err = s.reply(wire.Joined{
@@ -237,6 +243,9 @@ func (s *Session) typing(c *wire.Typing) error {
 	now := s.opts.Now()
 	if last, ok := s.typed[sub.topic.room]; ok && now.Sub(last) < typingPeriod {
 		return nil
+	}
+	if s.typed == nil {
+		s.typed = make(map[RoomID]time.Time)
 	}
 	s.typed[sub.topic.room] = now
 	s.rooms.Typing(s.User(), sub.topic.room)

@@ -75,6 +75,9 @@ type Hub struct {
 	heads  bool                 // check the heads now
 	asked  map[*topic]bool      // topics whose epoch is in doubt
 
+	outbox outbox
+	pulse  pulse
+
 	presence  atomic.Pointer[Presence] // set once by NewPresence, may be nil
 	keptBytes atomic.Int64
 	counters  hubCounters
@@ -140,18 +143,20 @@ func (h *Hub) Deliver(e bus.Event) {
 		}
 	case kind == "room" && e.Kind == bus.Ephemeral:
 		if t := h.topic(RoomID(id)); t != nil {
-			for _, f := range e.Frames {
-				t.ephemeral(f)
-			}
+			t.ephemeral(e.Frames)
 		}
 	case kind == "user" && e.Kind == bus.Ephemeral:
+		var out ready
 		for _, s := range h.of(UserID(id)) {
 			for _, f := range e.Frames {
 				if b := s.codec.Event(f); b != nil {
-					s.queue.pushEphemeral(b)
+					if _, mine := s.queue.pushEphemeral(b); mine {
+						out.add(s)
+					}
 				}
 			}
 		}
+		h.outbox.flush(out)
 	case kind == "user" && e.Kind == bus.Control:
 		h.control(UserID(id), e)
 	default:
@@ -171,8 +176,8 @@ func (h *Hub) contain(kind string, room RoomID) {
 	if t := h.topic(room); t != nil {
 		t.mu.Lock()
 		defer t.mu.Unlock()
-		for s := range t.subs {
-			s.End(CloseInternal, "internal error")
+		for _, sub := range t.subs {
+			sub.session.End(CloseInternal, "internal error")
 		}
 	}
 }
@@ -207,12 +212,13 @@ func (h *Hub) askHead(t *topic) {
 	signal(h.wake)
 }
 
-// Run checks heads, fills gaps and ends sessions that no longer stand, until
-// ctx ends.
+// Run checks heads, fills gaps, lets the sessions' hearts beat and ends those that
+// no longer stand, until ctx ends.
 func (h *Hub) Run(ctx context.Context) error {
 	var g errgroup.Group
 	g.Go(func() error { return h.watchHeads(ctx) })
 	g.Go(func() error { return h.watchSessions(ctx) })
+	g.Go(func() error { return h.pulse.run(ctx, h.now) })
 	return g.Wait()
 }
 

@@ -2,6 +2,7 @@ package chat
 
 import (
 	"context"
+	"maps"
 	"sync"
 )
 
@@ -9,26 +10,24 @@ import (
 // for as long as it lives.
 type LocalLeases struct {
 	mu    sync.Mutex
-	nodes map[string]map[UserID]struct{}
+	nodes map[string]map[UserID]Status
 }
 
 // NewLocalLeases makes empty leases.
 func NewLocalLeases() *LocalLeases {
-	return &LocalLeases{nodes: make(map[string]map[UserID]struct{})}
+	return &LocalLeases{nodes: make(map[string]map[UserID]Status)}
 }
 
 // Renew implements [Leases].
-func (l *LocalLeases) Renew(_ context.Context, node string, add, remove []UserID) (lost bool, err error) {
+func (l *LocalLeases) Renew(_ context.Context, node string, put map[UserID]Status, remove []UserID) (lost bool, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	users, known := l.nodes[node]
 	if !known {
-		users = make(map[UserID]struct{})
+		users = make(map[UserID]Status)
 		l.nodes[node] = users
 	}
-	for _, u := range add {
-		users[u] = struct{}{}
-	}
+	maps.Copy(users, put)
 	for _, u := range remove {
 		delete(users, u)
 	}
@@ -43,17 +42,17 @@ func (l *LocalLeases) Drop(_ context.Context, node string) error {
 	return nil
 }
 
-// Online implements [Leases].
-func (l *LocalLeases) Online(_ context.Context, users []UserID) (map[UserID]bool, error) {
+// Statuses implements [Leases].
+func (l *LocalLeases) Statuses(_ context.Context, users []UserID) (map[UserID]Status, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	online := make(map[UserID]bool, len(users))
+	out := make(map[UserID]Status, len(users))
 	for _, carried := range l.nodes {
 		for _, u := range users {
-			if _, ok := carried[u]; ok {
-				online[u] = true
+			if s := carried[u]; s > out[u] {
+				out[u] = s
 			}
 		}
 	}
-	return online, nil
+	return out, nil
 }

@@ -81,6 +81,18 @@ func (c *modelConn) Read(ctx context.Context) ([]byte, error) {
 	}
 }
 
+// TryWrite leaves the last frame to Write.
+func (c *modelConn) TryWrite(frames [][]byte) ([][]byte, error) {
+	c.mu.Lock()
+	stalled := c.stalled
+	c.mu.Unlock()
+	if stalled != nil {
+		return frames, nil
+	}
+	n := len(frames) - 1
+	return frames[n:], c.put(frames[:n])
+}
+
 func (c *modelConn) Write(frames [][]byte) error {
 	c.mu.Lock()
 	stalled := c.stalled
@@ -92,9 +104,16 @@ func (c *modelConn) Write(frames [][]byte) error {
 			return errHungUp
 		}
 	}
+	return c.put(frames)
+}
+
+func (c *modelConn) put(frames [][]byte) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, f := range frames {
+		if len(f) == 0 {
+			continue
+		}
 		if c.fault != nil {
 			if err := c.fault(f); err != nil {
 				return err
@@ -105,7 +124,6 @@ func (c *modelConn) Write(frames [][]byte) error {
 	return nil
 }
 
-func (c *modelConn) Ping() error             { return nil }
 func (c *modelConn) Heard() time.Time        { return time.Now() }
 func (c *modelConn) Close(int, string) error { return c.CloseNow() }
 func (c *modelConn) CloseNow() error         { c.once.Do(func() { close(c.gone) }); return nil }

@@ -40,7 +40,7 @@ func (h *Hub) enter(room RoomID, s *Session) *subscription {
 	t := p.topics[room]
 	if t == nil {
 		t = &topic{
-			room: room, hub: h, early: make(map[Seq][]byte), subs: make(map[*Session]*subscription),
+			room: room, hub: h, early: make(map[Seq][]byte),
 			recent: recent{total: &h.keptBytes, max: recentTotal},
 		}
 		p.topics[room] = t
@@ -64,9 +64,7 @@ func (h *Hub) leave(sub *subscription) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	sub.state = subGone
-	if t.subs[sub.session] == sub {
-		delete(t.subs, sub.session)
-	}
+	t.removeLocked(sub)
 	if len(t.subs) > 0 || p.topics[t.room] != t || !t.idle.IsZero() {
 		return
 	}

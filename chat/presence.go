@@ -3,8 +3,6 @@ package chat
 import (
 	"context"
 	"log/slog"
-	"maps"
-	"slices"
 	"sync"
 	"time"
 )
@@ -24,17 +22,34 @@ const (
 	presenceSettle = LeaseTTL / 2
 )
 
+// Status is how a user is, over all of their clients.
+type Status uint8
+
+const (
+	Offline Status = iota // no client is connected
+	Away                  // each of them says that nobody is there
+	Online
+)
+
 // Leases is where nodes tell each other which users they carry. A node is known
 // by its incarnation: a name that no earlier life of it had.
 type Leases interface {
-	// Renew keeps the lease for another LeaseTTL and replaces whom it covers by
-	// adding and removing users. lost says that there was no lease any more, so
-	// that only the added users are covered now: put everybody again.
-	Renew(ctx context.Context, node string, add, remove []UserID) (lost bool, err error)
+	// Renew keeps the lease for another LeaseTTL and changes whom it covers: users
+	// who are Away or Online there come in or change, others go. lost says that
+	// there was no lease any more, so that only those of put are covered now: put
+	// everybody again.
+	Renew(ctx context.Context, node string, put map[UserID]Status, remove []UserID) (lost bool, err error)
 	// Drop gives the lease up: its users are offline unless another node has them.
 	Drop(ctx context.Context, node string) error
-	// Online tells which of the users some node with a lease carries.
-	Online(ctx context.Context, users []UserID) (map[UserID]bool, error)
+	// Statuses tells how the users are whom some node with a lease carries: Online
+	// when one of them says so, else Away. The others may be left out.
+	Statuses(ctx context.Context, users []UserID) (map[UserID]Status, error)
+}
+
+// carried is a user as the lease has them, or may have them.
+type carried struct {
+	status Status
+	last   time.Time // when they were last here
 }
 
 // Presence knows who is online, and knows when it does not know: a failing
@@ -49,8 +64,8 @@ type Presence struct {
 	now    func() time.Time
 
 	// Owned by Run.
-	carried map[UserID]time.Time // users that the lease covers or may cover, and when they were last here
-	failed  time.Time            // when the lease store last gave no answer
+	carried map[UserID]carried
+	failed  time.Time // when the lease store last gave no answer
 	unknown bool
 	rosters map[RoomID][]UserID // of the rooms that are watched
 	loaded  time.Time           // when the rosters were last read anew
@@ -69,7 +84,7 @@ type Presence struct {
 func NewPresence(hub *Hub, leases Leases, incarnation string, log *slog.Logger) *Presence {
 	p := &Presence{
 		hub: hub, leases: leases, node: incarnation, log: log, now: time.Now,
-		carried: make(map[UserID]time.Time), rosters: make(map[RoomID][]UserID),
+		carried: make(map[UserID]carried), rosters: make(map[RoomID][]UserID),
 		watchers: make(map[*Session]*watch), wake: make(chan struct{}, 1),
 	}
 	hub.presence.Store(p)
@@ -125,20 +140,20 @@ func (p *Presence) renew(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, LeaseTTL/3)
 	defer cancel()
 	now := p.now()
-	var add, remove []UserID
-	here := p.hub.online()
-	for u := range here {
-		if _, ok := p.carried[u]; !ok {
-			add = append(add, u)
+	put, remove := make(map[UserID]Status), []UserID(nil)
+	here := p.hub.statuses()
+	for u, status := range here {
+		if p.carried[u].status != status {
+			put[u] = status
 		}
-		p.carried[u] = now
+		p.carried[u] = carried{status, now}
 	}
-	for u, last := range p.carried {
-		if !here[u] && now.Sub(last) > presenceGrace {
+	for u, c := range p.carried {
+		if here[u] == Offline && now.Sub(c.last) > presenceGrace {
 			remove = append(remove, u)
 		}
 	}
-	lost, err := p.leases.Renew(ctx, p.node, add, remove)
+	lost, err := p.leases.Renew(ctx, p.node, put, remove)
 	if err != nil {
 		return err
 	}
@@ -146,7 +161,11 @@ func (p *Presence) renew(ctx context.Context) error {
 		delete(p.carried, u)
 	}
 	if (lost || now.Sub(p.failed) < LeaseTTL) && len(p.carried) > 0 {
-		_, err = p.leases.Renew(ctx, p.node, slices.Collect(maps.Keys(p.carried)), nil)
+		all := make(map[UserID]Status, len(p.carried))
+		for u, c := range p.carried {
+			all[u] = c.status
+		}
+		_, err = p.leases.Renew(ctx, p.node, all, nil)
 	}
 	return err
 }

@@ -61,6 +61,57 @@ func TestPresence(t *testing.T) {
 	})
 }
 
+// TestAwayOnEveryDevice: a user is away when each of their sockets says so, on
+// whichever nodes they are.
+func TestAwayOnEveryDevice(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 2, chat.RoomsOptions{})
+		leases := &flakyLeases{LocalLeases: chat.NewLocalLeases()}
+		for i, n := range w.nodes {
+			n.opts.Presence = chat.NewPresence(n.hub, leases, fmt.Sprint("life-", i), n.opts.Log)
+			w.wg.Go(func() { n.opts.Presence.Run(w.ctx) })
+		}
+		alice, bob := w.user("alice"), w.user("bob")
+		room := w.room("tea", alice, bob)
+		a := w.nodes[0].connect(alice)
+		a.Send(cmd{"type": "presence", "id": "p", "rooms": []string{"tea"}})
+		away := func(c *chattest.Client, yes bool) {
+			t.Helper()
+			c.Send(cmd{"type": "status", "id": "s", "away": yes})
+			if f := c.Expect("ack"); f.Str("id") != "s" {
+				t.Errorf("got %v", f)
+			}
+		}
+		laptop, phone, tablet := w.nodes[0].connect(bob), w.nodes[1].connect(bob), w.nodes[1].connect(bob)
+		expectOnline(t, a, room, "known", alice, bob)
+		time.Sleep(3 * time.Second) // both nodes have told
+		away(laptop, true)
+		away(phone, true)
+		time.Sleep(5 * time.Second)
+		a.Send(cmd{"type": "ping", "id": "p"})
+		a.Expect("pong") // and no "presence" before it: the tablet is in use
+		away(tablet, true)
+		expectPresence(t, a, room, "known", []chat.Identity{alice, bob}, []chat.Identity{bob})
+		away(phone, false)
+		expectOnline(t, a, room, "known", alice, bob)
+		phone.Leave() // the others are away still
+		expectPresence(t, a, room, "known", []chat.Identity{alice, bob}, []chat.Identity{bob})
+
+		// What was said is not forgotten while nobody can tell.
+		leases.fail(errors.New("away"))
+		expectOnline(t, a, room, "unknown")
+		leases.goOn("life-0", "life-1")
+		expectPresence(t, a, room, "known", []chat.Identity{alice, bob}, []chat.Identity{bob})
+
+		// A socket that comes back and does not say it again is in use.
+		laptop.Leave()
+		tablet.Leave()
+		expectOnline(t, a, room, "known", alice)
+		w.nodes[1].connect(bob)
+		expectOnline(t, a, room, "known", alice, bob)
+	})
+}
+
 func TestWhoIsPutOutHearsNothingMore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 1, chat.RoomsOptions{})
@@ -102,15 +153,33 @@ func TestWhoIsPutOutHearsNothingMore(t *testing.T) {
 	})
 }
 
-// expectOnline reads the presence of one room until it is this one: two who come
-// at the same instant may be told of one after the other.
+// expectOnline is expectPresence of users none of whom is away.
 func expectOnline(t *testing.T, c *chattest.Client, room chat.Room, state string, who ...chat.Identity) {
 	t.Helper()
-	want := make([]string, len(who))
-	for i, id := range who {
-		want[i] = string(id.User.ID)
+	expectPresence(t, c, room, state, who, nil)
+}
+
+// expectPresence reads the presence of one room until it is this one: two who
+// come at the same instant may be told of one after the other.
+func expectPresence(t *testing.T, c *chattest.Client, room chat.Room, state string, who, away []chat.Identity) {
+	t.Helper()
+	ids := func(list []chat.Identity) []string {
+		out := make([]string, len(list))
+		for i, id := range list {
+			out[i] = string(id.User.ID)
+		}
+		slices.Sort(out)
+		return out
 	}
-	slices.Sort(want)
+	strings := func(list any) []string {
+		out := []string{}
+		items, _ := list.([]any)
+		for _, u := range items {
+			out = append(out, fmt.Sprint(u))
+		}
+		slices.Sort(out)
+		return out
+	}
 	for {
 		f := c.Expect("presence")
 		rooms, _ := f["rooms"].([]any)
@@ -118,15 +187,10 @@ func expectOnline(t *testing.T, c *chattest.Client, room chat.Room, state string
 			t.Fatalf("got %v, want one room", f)
 		}
 		r, _ := rooms[0].(map[string]any)
-		got := []string{}
-		online, _ := r["online"].([]any)
-		for _, u := range online {
-			got = append(got, fmt.Sprint(u))
-		}
-		slices.Sort(got)
-		if r["room"] == string(room.ID) && r["state"] == state && slices.Equal(got, want) {
+		if r["room"] == string(room.ID) && r["state"] == state &&
+			slices.Equal(strings(r["online"]), ids(who)) && slices.Equal(strings(r["away"]), ids(away)) {
 			return
 		}
-		t.Logf("on the way to %s %v: %v", state, want, r)
+		t.Logf("on the way to %s %v, away %v: %v", state, ids(who), ids(away), r)
 	}
 }

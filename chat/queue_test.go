@@ -16,30 +16,43 @@ import (
 	"pgregory.net/rapid"
 )
 
+var errHurt = errors.New("hurt")
+
 // TestQueueModel runs the queue beside a list that is right at a glance: what
-// fits goes out once and in order, nothing else does, and what ends it ends it
-// for good.
+// fits goes out once and in order, nothing else does, what ends it ends it for
+// good, and there is one writer as long as there is something to do.
 func TestQueueModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		max := rapid.IntRange(1, 2000).Draw(t, "max")
 		q := newQueue(max)
 		var (
-			frames, buf [][]byte
-			size, next  int
-			behind      []*subscription
-			final       *closing
-			closed      bool
+			frames     [][]byte
+			done       [][]byte // what the writer has written
+			size, next int
+			behind     []*subscription
+			final      *closing
+			closed     bool
+			writing    bool
 		)
+		// started holds that the first one to give an idle queue something is its writer.
+		started := func(given, mine bool) {
+			if want := given && !writing && !closed; mine != want {
+				t.Fatalf("became the writer: %v, want %v", mine, want)
+			}
+			writing = writing || mine
+		}
 		// add pushes a frame that nobody else pushes.
-		add := func(limit int, push func([]byte) bool) {
+		add := func(limit int, push func([]byte) (ok, mine bool)) {
 			frame := fmt.Appendf(nil, "%d:", next)
 			next++
 			frame = append(frame, make([]byte, rapid.IntRange(0, 600).Draw(t, "bytes"))...)
 			cost := len(frame) + frameCost
 			fits := !closed && final == nil && (len(frames) == 0 || size+cost <= limit)
-			if got := push(frame); got != fits {
+			got, mine := push(frame)
+			if got != fits {
 				t.Fatalf("push of %d with %d of %d used: %v, want %v", cost, size, limit, got, fits)
 			}
+			started(fits, mine)
 			if fits {
 				frames, size = append(frames, frame), size+cost
 			}
@@ -49,31 +62,31 @@ func TestQueueModel(t *testing.T) {
 			"ephemeral": func(*rapid.T) { add(max/2, q.pushEphemeral) },
 			"last":      func(*rapid.T) { add(math.MaxInt, q.pushLast) },
 			"reply": func(t *rapid.T) { // where it need not wait
-				add(max, func(f []byte) bool {
+				add(max, func(f []byte) (bool, bool) {
 					over := closed || final != nil
 					q.mu.Lock()
 					waits := !over && q.bytes > 0 && q.bytes+len(f)+frameCost > max
 					q.mu.Unlock()
 					if waits {
-						return false
+						return false, false
 					}
-					err := q.reply(f)
+					mine, err := q.reply(f)
 					if over != errors.Is(err, errGone) || err != nil && !over {
 						t.Fatalf("reply: %v; over: %v", err, over)
 					}
-					return err == nil
+					return err == nil, mine
 				})
 			},
 			"fall behind": func(*rapid.T) {
 				sub := &subscription{}
-				q.fallBehind(sub)
+				started(true, q.fallBehind(sub))
 				if !closed {
 					behind = append(behind, sub)
 				}
 			},
 			"end": func(*rapid.T) {
 				code := next
-				q.end(code, "")
+				started(true, q.end(code, ""))
 				if final == nil {
 					final = &closing{code: code}
 				}
@@ -82,38 +95,34 @@ func TestQueueModel(t *testing.T) {
 				if rapid.IntRange(0, 9).Draw(t, "really") > 0 {
 					t.Skip("seldom, since nothing happens after it")
 				}
-				q.close()
+				q.close(errHurt)
 				closed, frames, size, behind = true, nil, 0, nil
 			},
 			"take": func(t *rapid.T) {
-				pending := len(frames) > 0 || len(behind) > 0 || final != nil
-				if woken := len(q.wake) > 0; pending && !woken {
-					t.Fatal("there is something to take, and the writer sleeps")
+				if !writing {
+					t.Skip("nobody to take")
 				}
-				select {
-				case <-q.wake:
-				default:
-				}
-				got, sub, end := q.take(buf)
-				buf = got
+				w, ok := q.take(done)
+				got, sub, end := w.frames, w.behind, w.end
+				done = got
 				if !slices.EqualFunc(got, frames, bytes.Equal) {
 					t.Fatalf("took %.80q, want %.80q", got, frames)
 				}
 				wantSub, wantEnd := (*subscription)(nil), (*closing)(nil)
 				switch {
-				case len(frames) > 0:
+				case len(frames) > 0 || closed:
 				case final != nil:
 					wantEnd = final
 				case len(behind) > 0:
 					wantSub, behind = behind[0], behind[1:]
 				}
+				if writing = len(frames) > 0 || wantEnd != nil || wantSub != nil; ok != writing {
+					t.Fatalf("more to do: %v, want %v", ok, writing)
+				}
 				if sub != wantSub || (end == nil) != (wantEnd == nil) || end != nil && end.code != wantEnd.code {
 					t.Fatalf("took %v, %v, want %v, %v", sub, end, wantSub, wantEnd)
 				}
 				frames, size = nil, 0
-				if len(behind) > 0 || final != nil { // the writer takes until nothing is left
-					signal(q.wake)
-				}
 			},
 			"": func(t *rapid.T) {
 				if q.bytes != size {
@@ -121,6 +130,12 @@ func TestQueueModel(t *testing.T) {
 				}
 				if q.ending() != (final != nil) {
 					t.Fatalf("ending: %v", q.ending())
+				}
+				if q.busy() != writing {
+					t.Fatalf("there is a writer: %v, want %v", q.busy(), writing)
+				}
+				if !writing && closed && q.wait() != errHurt {
+					t.Fatalf("closed with %v", q.wait())
 				}
 			},
 		})
@@ -148,27 +163,28 @@ func TestQueueWriters(t *testing.T) {
 						frame := fmt.Sprint(who, "/", i)
 						switch {
 						case who >= repliers:
-							if q.push([]byte(frame)) {
+							if ok, _ := q.push([]byte(frame)); ok {
 								sent[who] = append(sent[who], frame)
 							}
 							time.Sleep(time.Millisecond)
-						case q.reply([]byte(frame)) == nil:
-							sent[who] = append(sent[who], frame)
 						default:
-							return
+							if _, err := q.reply([]byte(frame)); err != nil {
+								return
+							}
+							sent[who] = append(sent[who], frame)
 						}
 					}
 				})
 			}
 			got := make([][]string, len(sent))
 			take := func() (end *closing) {
-				frames, _, end := q.take(nil)
-				for _, f := range frames {
+				w, _ := q.take(nil)
+				for _, f := range w.frames {
 					who, _, _ := strings.Cut(string(f), "/")
 					i, _ := strconv.Atoi(who)
 					got[i] = append(got[i], string(f))
 				}
-				return end
+				return w.end
 			}
 			for _, p := range pauses {
 				time.Sleep(time.Duration(p) * time.Millisecond)
@@ -177,7 +193,7 @@ func TestQueueWriters(t *testing.T) {
 			q.end(CloseBye, "")
 			for take() == nil {
 			}
-			q.close()
+			q.close(nil)
 			wg.Wait()
 			for who := range sent {
 				if !slices.Equal(got[who], sent[who]) {
@@ -196,13 +212,13 @@ func TestReplyWaits(t *testing.T) {
 			want error
 		}{
 			"taken":     {func(q *queue) { q.take(nil) }, nil},
-			"closed":    {func(q *queue) { q.close() }, errGone},
+			"closed":    {func(q *queue) { q.close(nil) }, errGone},
 			"at an end": {func(q *queue) { q.end(CloseBye, ""); q.take(nil) }, errGone},
 		} {
 			q := newQueue(100)
 			q.push(make([]byte, 60))
 			done := make(chan error, 1)
-			go func() { done <- q.reply(make([]byte, 60)) }()
+			go func() { _, err := q.reply(make([]byte, 60)); done <- err }()
 			synctest.Wait()
 			if len(done) > 0 {
 				t.Errorf("%s: the reply did not wait: %v", name, <-done)
@@ -211,7 +227,7 @@ func TestReplyWaits(t *testing.T) {
 			synctest.Wait()
 			if len(done) == 0 {
 				t.Errorf("%s: the reply waits on", name)
-				q.close()
+				q.close(nil)
 			}
 			if err := <-done; !errors.Is(err, c.want) {
 				t.Errorf("%s: %v, want %v", name, err, c.want)

@@ -22,6 +22,7 @@ const (
 	CloseRestart     = 1012
 	CloseBadFrame    = 4400
 	CloseSignIn      = 4401
+	CloseStalled     = 4408
 	CloseTooMany     = 4429
 )
 
@@ -38,6 +39,7 @@ func (h *Hub) add(s *Session) bool {
 	}
 	h.users[user][s] = struct{}{}
 	h.count++
+	h.pulse.add(s, jitter(s.opts.Heartbeat))
 	return true
 }
 
@@ -53,6 +55,7 @@ func (h *Hub) remove(s *Session) {
 		delete(h.users, user)
 	}
 	h.count--
+	h.pulse.remove(s)
 }
 
 // of lists the sessions of one user on this node.
@@ -78,13 +81,19 @@ func (h *Hub) all() []*Session {
 	return out
 }
 
-// online lists the users who have a session on this node.
-func (h *Hub) online() map[UserID]bool {
+// statuses lists the users who have a session on this node, and how they are.
+func (h *Hub) statuses() map[UserID]Status {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	out := make(map[UserID]bool, len(h.users))
-	for u := range h.users {
-		out[u] = true
+	out := make(map[UserID]Status, len(h.users))
+	for u, sessions := range h.users {
+		out[u] = Away
+		for s := range sessions {
+			if !s.away.Load() {
+				out[u] = Online
+				break
+			}
+		}
 	}
 	return out
 }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 	"unicode/utf8"
 
@@ -17,18 +18,29 @@ import (
 type Conn interface {
 	// Read gives the next message. It is called by one goroutine at a time.
 	Read(ctx context.Context) ([]byte, error)
-	// Write sends each frame as a message of its own, in one go if it can, within
-	// a deadline of its own. It is called by one goroutine at a time.
+	// TryWrite sends each frame as a message of its own, in one go, as far as that
+	// needs no waiting. The rest, of which a part may be sent, is for Write, before
+	// any other frame. [PingFrame] asks the peer for a sign of life. TryWrite and
+	// Write are called by one goroutine at a time, and keep nothing of their
+	// argument.
+	TryWrite(frames [][]byte) (rest [][]byte, err error)
+	// Write does the same and waits. The error is [ErrStalled] when the peer has
+	// taken nothing for too long.
 	Write(frames [][]byte) error
-	// Ping asks the peer for a sign of life and does not wait for it.
-	Ping() error
 	// Heard is when the peer was last heard of.
 	Heard() time.Time
 	// Close says good-bye with a code, and waits a few seconds for the answer.
+	// After ErrStalled it waits for nothing.
 	Close(code int, reason string) error
 	// CloseNow frees the connection; it may be called at any time, and again.
 	CloseNow() error
 }
+
+// ErrStalled is what [Conn.Write] returns for a peer that takes nothing.
+var ErrStalled = errors.New("chat: the peer has taken nothing for too long")
+
+// PingFrame is the empty frame, which is no message.
+var PingFrame = []byte{}
 
 // Handler carries one command out. Web wraps links around [Session.Handle]
 // (recover, log, limit); an error is answered to the client by the session.
@@ -93,8 +105,8 @@ func (o SessionOptions) withDefaults() SessionOptions {
 	return o
 }
 
-// Session is one connected client: the goroutine that calls Run reads, one
-// more writes.
+// Session is one connected client: the goroutine that calls Run reads, who
+// writes is in writer.go.
 type Session struct {
 	// Static after construction.
 	hub    *Hub
@@ -106,10 +118,17 @@ type Session struct {
 	opts   SessionOptions
 	handle Handler
 
-	// Owned by the reader.
+	life context.Context // of Run; set before anything is queued
+
+	next        *Session // in a list of sessions to be written to; owned by the writer
+	slot, place int      // in the wheel of heartbeats; guarded by pulse.mu
+
+	// Owned by the reader; the maps are made when they are needed.
 	joined map[RoomID]*subscription
 	typed  map[RoomID]time.Time // when typing was last told
 	bad    []time.Time          // the last bad frames
+
+	away atomic.Bool // as the client said last
 
 	mu sync.Mutex
 	id Identity // changed by an auth command only
@@ -121,7 +140,7 @@ func NewSession(hub *Hub, rooms *Rooms, auth Authenticator, conn Conn, codec wir
 	o = o.withDefaults()
 	s := &Session{
 		hub: hub, rooms: rooms, auth: auth, conn: conn, codec: codec, opts: o, id: id,
-		queue: newQueue(o.Queue), joined: make(map[RoomID]*subscription), typed: make(map[RoomID]time.Time),
+		queue: newQueue(o.Queue),
 	}
 	s.handle = o.Wrap(func(ctx context.Context, s *Session, cmd wire.Command) error { return s.Handle(ctx, cmd) })
 	return s
@@ -141,27 +160,22 @@ func (s *Session) User() User { return s.Identity().User }
 var errOver = errors.New("chat: session over")
 
 // Run serves the client until it leaves, ctx ends or End was called. It reads
-// on the caller's goroutine, and returns when the writer is gone too and the
+// on the caller's goroutine, and returns when there is no writer any more and the
 // connection is freed.
 func (s *Session) Run(ctx context.Context) error {
-	ctx, cancel := context.WithCancel(ctx)
-	written := make(chan error, 1)
-	go func() { written <- s.writer(ctx) }()
+	var cancel context.CancelFunc
+	s.life, cancel = context.WithCancel(ctx)
 	defer func() { // a reader that panics leaves nothing behind either
-		s.queue.close()
 		cancel()
-		s.conn.CloseNow()
+		s.quit(errGone)
+		s.queue.wait()
 	}()
-	err := s.serve(ctx)
+	err := s.serve(s.life)
 	if s.queue.ending() {
 		// The writer sends what is left and says good-bye, whatever the reader met
 		// after that: a command that was under way finds no place for its answer.
-		return <-written
+		return s.queue.wait()
 	}
-	s.queue.close()
-	cancel()
-	s.conn.CloseNow()
-	<-written
 	return err
 }
 
@@ -363,22 +377,29 @@ func (s *Session) refuse(id string, err error) error {
 // reply queues an answer and waits for room, for at most the time that a stuck
 // writer is given.
 func (s *Session) reply(f wire.Frame) error {
-	if b := s.codec.Frame(f); b != nil {
-		return s.queue.reply(b)
+	b := s.codec.Frame(f)
+	if b == nil {
+		return nil
 	}
-	return nil
+	mine, err := s.queue.reply(b)
+	if mine {
+		s.flush()
+	}
+	return err
 }
 
 // push queues a frame that nobody asked for; when it does not fit it is lost.
 func (s *Session) push(f wire.Frame) {
 	if b := s.codec.Frame(f); b != nil {
-		s.queue.push(b)
+		_, mine := s.queue.push(b)
+		s.start(mine)
 	}
 }
 
 func (s *Session) pushLast(f wire.Frame) {
 	if b := s.codec.Frame(f); b != nil {
-		s.queue.pushLast(b)
+		_, mine := s.queue.pushLast(b)
+		s.start(mine)
 	}
 }
 
@@ -414,7 +435,7 @@ const endTime = 5 * time.Second
 // End lets the session end with a close code after what is queued. It may be
 // called from anywhere.
 func (s *Session) End(code int, reason string) {
-	s.queue.end(code, reason)
+	s.start(s.queue.end(code, reason))
 	time.AfterFunc(endTime, s.cut)
 }
 

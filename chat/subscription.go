@@ -3,6 +3,8 @@ package chat
 import (
 	"context"
 	"errors"
+
+	"hubbub/chat/wire"
 )
 
 // catchUp is how many events a session reads on at a time, of MaxRead bytes.
@@ -12,8 +14,10 @@ const catchUp = 200
 type subscription struct {
 	topic   *topic
 	session *Session
+	format  wire.Format // the session's
 
 	// Guarded by topic.mu.
+	place    int // in topic.subs; -1 when it is not there
 	cursor   Seq // the last event that was queued for the session
 	state    subState
 	admitted Seq // where the log stood when the user was found to be a member
@@ -61,7 +65,7 @@ func (sub *subscription) ended() bool {
 // fallLocked hands the subscription over to the session's writer.
 func (sub *subscription) fallLocked() {
 	sub.state = subBehind
-	sub.session.queue.fallBehind(sub)
+	sub.session.start(sub.session.queue.fallBehind(sub))
 }
 
 // next gives the frames that a subscription which is behind reads next, from

@@ -38,25 +38,50 @@ type topic struct {
 	want   Seq // a number that is known to exist
 	recent recent
 	inside insiders
-	subs   map[*Session]*subscription
+	subs   []*subscription
+	ready  ready     // sessions to be written to once the lock is free; see unlock
 	idle   time.Time // since when nobody reads it; zero while somebody does
 }
 
 // enter adds a session that is not live yet: from now on the topic follows the log.
+// A session enters a topic only after it has left it.
 func (t *topic) enterLocked(s *Session) *subscription {
-	if sub := t.subs[s]; sub != nil {
-		return sub
-	}
-	sub := &subscription{topic: t, session: s}
-	t.subs[s] = sub
+	sub := &subscription{topic: t, session: s, format: s.codec.Format(), place: len(t.subs)}
+	t.subs = append(t.subs, sub)
 	return sub
+}
+
+// removeLocked takes a subscription out, unless it is out already. The last one
+// takes its place.
+func (t *topic) removeLocked(sub *subscription) {
+	if sub.place < 0 {
+		return
+	}
+	end := len(t.subs) - 1
+	last := t.subs[end]
+	t.subs[sub.place], last.place = last, sub.place
+	t.subs[end] = nil
+	t.subs = t.subs[:end]
+	sub.place = -1
+	if cap(t.subs) > 64 && len(t.subs) < cap(t.subs)/4 {
+		t.subs = slices.Clip(slices.Clone(t.subs)) // the crowd has gone
+	}
+}
+
+// unlock lets go of the topic, and then writes to the sockets of those whom
+// something was queued for meanwhile.
+func (t *topic) unlock() {
+	out := t.ready
+	t.ready = ready{}
+	t.mu.Unlock()
+	t.hub.outbox.flush(out)
 }
 
 // opened tells the topic where the log stands, read after somebody entered.
 // What is known already is not taken back: a lower head is an older reading.
 func (t *topic) opened(h Head) {
 	t.mu.Lock()
-	defer t.mu.Unlock()
+	defer t.unlock()
 	if t.open {
 		return
 	}
@@ -67,7 +92,7 @@ func (t *topic) opened(h Head) {
 // deliver takes a log event from the bus.
 func (t *topic) deliver(e bus.Event) {
 	t.mu.Lock()
-	defer t.mu.Unlock()
+	defer t.unlock()
 	if t.open && Epoch(e.Epoch) != t.head.Epoch {
 		t.hub.counters.odd.Add(1)
 		t.hub.askHead(t)
@@ -136,24 +161,32 @@ func (t *topic) nextLocked(seq Seq, frame []byte) {
 	}
 	t.recent.add(seq, frame)
 	var encoded [wire.Formats][]byte
-	for s, sub := range t.subs {
+	delivered := 0
+	for _, sub := range t.subs {
 		if sub.state != subLive || sub.cursor >= seq {
 			continue
 		}
-		f := s.codec.Format()
+		s, f := sub.session, sub.format
 		if encoded[f] == nil {
 			if encoded[f] = s.codec.Event(frame); encoded[f] == nil {
 				encoded[f] = []byte{}
 			}
 		}
-		if len(encoded[f]) > 0 && !s.queue.push(encoded[f]) {
-			t.hub.counters.fell.Add(1)
-			sub.fallLocked()
-			continue
+		if len(encoded[f]) > 0 {
+			ok, mine := s.queue.push(encoded[f])
+			if !ok {
+				t.hub.counters.fell.Add(1)
+				sub.fallLocked()
+				continue
+			}
+			if mine {
+				t.ready.add(s)
+			}
 		}
 		sub.cursor = seq
-		t.hub.counters.delivered.Add(1)
+		delivered++
 	}
+	t.hub.counters.delivered.Add(int64(delivered))
 	user, in, out := t.inside.note(frame)
 	if out {
 		t.dropLocked(user, seq)
@@ -167,9 +200,9 @@ func (t *topic) nextLocked(seq Seq, frame []byte) {
 // but for those who were let in again later: the log says so further on. What
 // is queued already goes out: it was sent while the user still was a member.
 func (t *topic) dropLocked(user UserID, seq Seq) {
-	for s, sub := range t.subs {
+	for _, sub := range slices.Backward(t.subs) { // which putOutLocked shortens
 		switch {
-		case s.User().ID != user:
+		case sub.session.User().ID != user:
 		case sub.state == subEntered:
 			sub.out = seq
 		case sub.admitted < seq:
@@ -182,17 +215,22 @@ var deletedFrame = []byte(`{"type":"deleted"`)
 
 func (t *topic) putOutLocked(sub *subscription) {
 	sub.state = subGone
-	delete(t.subs, sub.session)
+	t.removeLocked(sub)
 	sub.session.lost(t.room, "you are no longer a member")
 }
 
-// ephemeral gives a frame without a number to the live sessions.
-func (t *topic) ephemeral(frame []byte) {
+// ephemeral gives frames without a number to the live sessions.
+func (t *topic) ephemeral(frames [][]byte) {
 	t.mu.Lock()
-	defer t.mu.Unlock()
-	for s, sub := range t.subs {
-		if sub.state == subLive && s.codec.Format() == wire.FormatJSON {
-			s.queue.pushEphemeral(frame)
+	defer t.unlock()
+	for _, sub := range t.subs {
+		if sub.state != subLive || sub.format != wire.FormatJSON {
+			continue
+		}
+		for _, f := range frames {
+			if _, mine := sub.session.queue.pushEphemeral(f); mine {
+				t.ready.add(sub.session)
+			}
 		}
 	}
 }
@@ -220,13 +258,11 @@ func (t *topic) resetLocked(h Head) {
 	t.earlyN = 0
 	t.recent.clear()
 	t.inside = insiders{}
-	for s, sub := range t.subs {
-		if sub.state != subGone {
-			sub.state = subGone
-			delete(t.subs, s)
-			s.reset(t.room, h, "the room's log was restored")
-		}
+	for _, sub := range t.subs {
+		sub.state, sub.place = subGone, -1
+		sub.session.reset(t.room, h, "the room's log was restored")
 	}
+	t.subs = nil
 }
 
 // fill reads what is missing here, once for all sessions of the node.
@@ -250,7 +286,7 @@ func (t *topic) fill(ctx context.Context) error {
 // filled takes what was read to fill a gap.
 func (t *topic) filled(head Head, events []Event) {
 	t.mu.Lock()
-	defer t.mu.Unlock()
+	defer t.unlock()
 	if head.Epoch != t.head.Epoch {
 		t.resetLocked(head)
 		return

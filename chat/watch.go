@@ -120,32 +120,36 @@ func (p *Presence) tell(ctx context.Context) error {
 			set[u] = struct{}{}
 		}
 	}
-	online := map[UserID]bool{}
+	statuses := map[UserID]Status{}
 	if len(set) > 0 {
 		var err error
-		if online, err = p.leases.Online(ctx, slices.Collect(maps.Keys(set))); err != nil {
+		if statuses, err = p.leases.Statuses(ctx, slices.Collect(maps.Keys(set))); err != nil {
 			return err
 		}
 	}
-	for u := range p.hub.online() {
-		online[u] = true // who came since this node last spoke is here all the same
+	for u, status := range p.hub.statuses() {
+		statuses[u] = max(statuses[u], status) // who came since this node last spoke is here all the same
 	}
 	views := make(map[RoomID]view, len(p.rosters))
 	for room, users := range p.rosters {
-		views[room] = viewOf(room, users, online)
+		views[room] = viewOf(room, users, statuses)
 	}
 	p.send(views)
 	return nil
 }
 
-func viewOf(room RoomID, users []UserID, online map[UserID]bool) view {
+func viewOf(room RoomID, users []UserID, statuses map[UserID]Status) view {
 	v := view{RoomPresence: wire.RoomPresence{Room: string(room), State: "known", Online: []string{}}}
 	for _, u := range users {
-		if online[u] {
+		status := statuses[u]
+		if status != Offline {
 			v.Online = append(v.Online, string(u))
 		}
+		if status == Away {
+			v.Away = append(v.Away, string(u))
+		}
 	}
-	v.key = "known " + strings.Join(v.Online, " ")
+	v.key = "known " + strings.Join(v.Online, " ") + "|" + strings.Join(v.Away, " ")
 	return v
 }
 
@@ -174,6 +178,8 @@ func (p *Presence) watched() map[RoomID]bool {
 // send tells each watcher the rooms that changed for it, or all of them as the
 // answer to its command. A room that was not worked out waits for the next look.
 func (p *Presence) send(views map[RoomID]view) {
+	var out ready
+	defer func() { p.hub.outbox.flush(out) }()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for s, w := range p.watchers {
@@ -191,7 +197,11 @@ func (p *Presence) send(views map[RoomID]view) {
 		}
 		slices.SortFunc(f.Rooms, func(a, b wire.RoomPresence) int { return strings.Compare(a.Room, b.Room) })
 		// What does not fit is told at the next look, since it was not noted.
-		if s.queue.pushEphemeral(s.codec.Frame(f)) {
+		ok, mine := s.queue.pushEphemeral(s.codec.Frame(f))
+		if mine {
+			out.add(s)
+		}
+		if ok {
 			w.id = ""
 			for _, r := range f.Rooms {
 				w.told[RoomID(r.Room)] = views[RoomID(r.Room)].key

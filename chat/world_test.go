@@ -191,22 +191,22 @@ func (l *flakyLeases) goOn(nodes ...string) {
 	l.err, l.late = nil, nil
 }
 
-func (l *flakyLeases) Renew(ctx context.Context, node string, add, remove []chat.UserID) (bool, error) {
+func (l *flakyLeases) Renew(ctx context.Context, node string, put map[chat.UserID]chat.Status, remove []chat.UserID) (bool, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.err != nil {
-		l.late = append(l.late, func() { _, _ = l.LocalLeases.Renew(ctx, node, add, remove) })
+		l.late = append(l.late, func() { _, _ = l.LocalLeases.Renew(ctx, node, put, remove) })
 		return false, l.err
 	}
-	return l.LocalLeases.Renew(ctx, node, add, remove)
+	return l.LocalLeases.Renew(ctx, node, put, remove)
 }
 
-func (l *flakyLeases) Online(ctx context.Context, users []chat.UserID) (map[chat.UserID]bool, error) {
+func (l *flakyLeases) Statuses(ctx context.Context, users []chat.UserID) (map[chat.UserID]chat.Status, error) {
 	l.mu.Lock()
 	err := l.err
 	l.mu.Unlock()
 	if err != nil {
 		return nil, err
 	}
-	return l.LocalLeases.Online(ctx, users)
+	return l.LocalLeases.Statuses(ctx, users)
 }

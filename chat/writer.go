@@ -1,7 +1,7 @@
 package chat
 
 import (
-	"context"
+	"errors"
 	"fmt"
 	"runtime/debug"
 	"time"
@@ -9,96 +9,134 @@ import (
 	"hubbub/chat/wire"
 )
 
+// A session's writer is whoever the queue named so: a goroutine that delivers
+// or answers, for as long as the connection takes what is queued at once (flush),
+// else one of its own (write). So an idle session has none, and a delivery to a
+// peer that keeps up wakes nobody.
+
 // retryRead is how long a session waits that could not read on.
 const retryRead = 500 * time.Millisecond
 
-// writer runs write. A panic there ends this socket and not the node.
-func (s *Session) writer(ctx context.Context) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			s.hub.counters.panics.Add(1)
-			s.opts.Log.Error("panic in a socket's writer", "user", s.User().ID, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
-			err = fmt.Errorf("chat: panic in a socket's writer: %v", p)
-		}
-	}()
-	return s.write(ctx)
+// start lets a goroutine write, if the caller became the writer: for callers
+// that hold a lock, or have no time.
+func (s *Session) start(mine bool) {
+	if mine {
+		go s.write(work{})
+	}
 }
 
-// write is the session's writer: it sends what is queued, reads on for the
-// subscriptions that are behind once the queue is empty, pings, and says
-// good-bye. It ends when the queue is closed or the session ended, and with it
-// the connection: a reader that waits, here for room or there for the next
-// message, would do so for ever.
-func (s *Session) write(ctx context.Context) error {
-	defer s.conn.CloseNow()
-	defer s.queue.close()
-	beat := time.NewTimer(jitter(s.opts.Heartbeat))
-	defer beat.Stop()
-	var buf [][]byte
-	for {
-		frames, behind, end := s.queue.take(buf)
-		buf = frames
-		switch {
-		case len(frames) > 0:
-			if err := s.send(frames); err != nil {
-				return err
-			}
-			continue
-		case end != nil:
-			return s.conn.Close(end.code, end.reason)
-		case behind != nil:
-			if err := s.readOn(ctx, behind); err != nil {
-				return err
-			}
-			continue
+// flush writes what the connection takes without waiting, and leaves everything
+// else to write. The caller has become the writer.
+func (s *Session) flush() {
+	defer s.rescue()
+	for w, ok := s.queue.take(nil); ok; w, ok = s.queue.take(w.frames) {
+		rest, err := w.frames, error(nil)
+		if len(rest) > 0 {
+			rest, err = s.conn.TryWrite(rest)
 		}
-		select {
-		case <-s.queue.wake:
-		case <-beat.C:
-			if err := s.beat(); err != nil {
-				return err
-			}
-			beat.Reset(min(jitter(s.opts.Heartbeat), s.opts.Silence-s.opts.Now().Sub(s.conn.Heard())))
-		case <-s.queue.gone:
-			return errGone
+		switch {
+		case err != nil:
+			s.quit(err)
+		case len(rest) > 0 || len(w.frames) == 0:
+			w.frames = rest
+			go s.write(w)
+			return
 		}
 	}
 }
 
+// write is the writer that may wait: it sends what is queued, reads on for the
+// subscriptions that are behind once the queue is empty, and says good-bye, until
+// nothing is left to do. An error ends the session, and with it the connection: a
+// reader that waits, here for room or there for the next message, would do so
+// for ever. It begins with w, which the caller took.
+func (s *Session) write(w work) {
+	defer s.rescue()
+	for ok := true; ok; w, ok = s.queue.take(w.frames) {
+		if err := s.carryOut(w); err != nil {
+			s.quit(err)
+		}
+	}
+}
+
+func (s *Session) carryOut(w work) error {
+	switch {
+	case len(w.frames) > 0:
+		return s.send(w.frames)
+	case w.end != nil:
+		s.quit(s.conn.Close(w.end.code, w.end.reason))
+	case w.behind != nil:
+		return s.readOn(w.behind)
+	}
+	return nil
+}
+
+// send writes frames and waits until the peer has taken them, or took nothing
+// for too long.
 func (s *Session) send(frames [][]byte) error {
 	err := s.conn.Write(frames)
-	clear(frames)
+	if errors.Is(err, ErrStalled) {
+		err = errors.Join(err, s.conn.Close(CloseStalled, "no progress"))
+	}
 	return err
 }
 
+// quit frees the connection; the writer that comes next finds nothing to do.
+func (s *Session) quit(cause error) {
+	s.queue.close(cause)
+	s.conn.CloseNow()
+}
+
+// rescue keeps a panic of the writer from ending the node: it ends this socket.
+func (s *Session) rescue() {
+	p := recover()
+	if p == nil {
+		return
+	}
+	s.hub.counters.panics.Add(1)
+	s.opts.Log.Error("panic in a socket's writer", "user", s.User().ID, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+	s.quit(fmt.Errorf("chat: panic in a socket's writer: %v", p))
+	s.queue.take(nil) // of a closed queue: there is no writer any more
+}
+
 // readOn writes the next events of a subscription that is behind.
-func (s *Session) readOn(ctx context.Context, sub *subscription) error {
-	frames, more, err := sub.next(ctx)
+func (s *Session) readOn(sub *subscription) error {
+	frames, more, err := sub.next(s.life)
 	if err != nil {
-		if ctx.Err() != nil {
+		if s.life.Err() != nil {
 			return errGone
 		}
 		s.opts.Log.Warn("reading on", "room", sub.topic.room, "error", err)
-		time.AfterFunc(retryRead, func() { s.queue.fallBehind(sub) })
+		time.AfterFunc(retryRead, func() { s.start(s.queue.fallBehind(sub)) })
 		return nil
 	}
 	if more {
-		s.queue.fallBehind(sub)
+		s.queue.fallBehind(sub) // this is the writer
 	}
 	if len(frames) == 0 {
 		return nil
 	}
-	return s.conn.Write(frames)
+	return s.send(frames)
 }
 
-// beat pings the peer, or ends it when it was silent for too long.
-func (s *Session) beat() error {
-	now := s.opts.Now()
-	if now.Sub(s.conn.Heard()) >= s.opts.Silence {
-		return errGone
+// beat sends a heartbeat, or ends a peer that was silent for too long, and tells
+// when to look again. A peer that is being written to has the writer's patience.
+func (s *Session) beat(now time.Time) time.Duration {
+	silent := now.Sub(s.conn.Heard())
+	if silent >= s.opts.Silence {
+		if s.queue.busy() {
+			return beatTick
+		}
+		go s.quit(errGone) // to close may take a moment
+		return 0
 	}
+	mine := false
 	if b := s.codec.Frame(wire.Beat{ServerTime: wire.Micros(now.UnixMicro()), Degraded: s.opts.Degraded()}); b != nil {
-		s.queue.pushEphemeral(b)
+		_, mine = s.queue.pushEphemeral(b)
 	}
-	return s.conn.Ping()
+	_, more := s.queue.pushEphemeral(PingFrame)
+	if mine || more {
+		s.flush()
+	}
+	return min(jitter(s.opts.Heartbeat), s.opts.Silence-silent)
 }

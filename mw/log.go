@@ -11,7 +11,7 @@ import (
 type entry struct{ user string }
 
 // Log writes one line per request when it has been served: for a WebSocket that
-// is when it ended. Attributes: method, route (the path, if no route matched),
+// is when it is open. Attributes: method, route (the path, if no route matched),
 // status, bytes, duration, address, request_id and, if known, user. A handler
 // that gave up on the connection is logged with aborted=true and the status
 // that was sent, or 0.

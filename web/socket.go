@@ -2,17 +2,16 @@ package web
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
-	"github.com/coder/websocket"
 	"golang.org/x/time/rate"
 
 	"hubbub/chat"
@@ -52,11 +51,15 @@ type Sockets struct {
 	users    map[chat.UserID]int // sockets of each; no zeros
 	draining bool
 	wg       sync.WaitGroup
+
+	drained context.Context // ends with Drain
+	drain   context.CancelFunc
 }
 
 // NewSockets makes the handler.
 func NewSockets(o SocketOptions) *Sockets {
 	s := &Sockets{o: o, doors: o.RateSockets.Limiter(), users: make(map[chat.UserID]int)}
+	s.drained, s.drain = context.WithCancel(context.Background())
 	s.o.Session.Limits = wire.Limits{
 		Frame: wire.MaxFrame, Text: wire.MaxText, Depth: wire.MaxDepth, ID: wire.MaxID,
 		Joins: wire.MaxJoins, Page: wire.MaxPage, Presence: wire.MaxPresence, SilenceS: 45, RateBurst: o.RateSession.Burst,
@@ -72,6 +75,7 @@ func (s *Sockets) Drain() {
 	s.mu.Lock()
 	s.draining = true
 	s.mu.Unlock()
+	s.drain()
 }
 
 // Wait returns when the last session has ended; call it after Drain.
@@ -140,75 +144,75 @@ func (s *Sockets) exit(user chat.UserID) {
 	s.wg.Done()
 }
 
-// ServeHTTP checks everything that can be refused while this still is HTTP,
-// then blocks in the session until the client has gone.
+// ServeHTTP checks everything that can be refused while this still is HTTP, and
+// returns when the socket is open: what net/http keeps for a request, and the
+// stack that came with it, are more than an idle socket needs.
 func (s *Sockets) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if why, ok := s.enter(r.URL.Query().Get("resume") == "1"); !ok {
 		mw.WriteProblem(w, r, http.StatusServiceUnavailable, "unavailable", why, retryDoor+rand.N(retryDoor))
 		return
 	}
 	var user chat.UserID // whose socket it is, once that is known
-	defer func() { s.exit(user) }()
-	if !s.o.Origins.AllowOrigin(r) {
-		mw.WriteProblem(w, r, http.StatusForbidden, "forbidden", "this origin may not open sockets here", 0)
+	if conn, id := s.accept(w, r, &user); conn != nil {
+		go s.serve(conn, id, user, mw.RequestID(r.Context()))
 		return
 	}
-	if offered := protocols(r); len(offered) > 0 && !slices.ContainsFunc(offered, supported) {
+	s.exit(user)
+}
+
+// accept makes a socket of a request; without one it has answered the request.
+func (s *Sockets) accept(w http.ResponseWriter, r *http.Request, user *chat.UserID) (*socket, chat.Identity) {
+	id := Caller(r.Context())
+	switch offered := protocols(r); {
+	case !s.o.Origins.AllowOrigin(r):
+		mw.WriteProblem(w, r, http.StatusForbidden, "forbidden", "this origin may not open sockets here", 0)
+	case len(offered) > 0 && !slices.ContainsFunc(offered, supported):
 		mw.WriteProblem(w, r, http.StatusBadRequest, "bad_request",
 			"no such subprotocol; supported: "+strings.Join(wire.Protocols(), ", "), 0)
-		return
-	}
-	if r.ContentLength != 0 {
+	case r.ContentLength != 0:
 		// Its bytes would be read as frames.
 		mw.WriteProblem(w, r, http.StatusBadRequest, "bad_request", "a request for a socket has no body", 0)
-		return
-	}
-	id := Caller(r.Context())
-	if id.User.ID == "" && hasCredentials(r) {
+	case id.User.ID == "" && hasCredentials(r):
 		w.Header().Set("WWW-Authenticate", "Bearer")
 		mw.WriteProblem(w, r, http.StatusUnauthorized, "unauthenticated", "sign in again", 0)
-		return
-	}
-	if id.User.ID != "" && !s.count(id.User.ID, &user) {
+	case id.User.ID != "" && !s.count(id.User.ID, user):
 		mw.WriteProblem(w, r, http.StatusTooManyRequests, "rate_limited",
 			fmt.Sprintf("you have %d sockets open here already", MaxUserSockets), retryUser)
-		return
+	default:
+		return upgrade(w, r), id
 	}
-	grip := &grip{ResponseWriter: w}
-	ws, err := websocket.Accept(grip, r, &websocket.AcceptOptions{
-		Subprotocols:       wire.Protocols(),
-		InsecureSkipVerify: true, // the origin was checked above, against more than the Host
-		CompressionMode:    websocket.CompressionDisabled,
-		OnPingReceived:     func(context.Context, []byte) bool { return grip.link.control() },
-		OnPongReceived:     func(context.Context, []byte) { grip.link.control() },
-	})
+	return nil, chat.Identity{}
+}
+
+// serve runs the session of an open socket, on a goroutine of its own that
+// [Sockets.Wait] waits for. It has nothing of the request, not even its context.
+func (s *Sockets) serve(conn *socket, id chat.Identity, user chat.UserID, request string) {
+	defer func() { s.exit(user) }()
+	defer conn.free()
+	log := s.o.Log.With("request_id", request)
+	defer func() {
+		if p := recover(); p != nil {
+			s.o.Panicked()
+			log.Error("panic in a socket", "user", user, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+		}
+	}()
+	codec, err := wire.ForProtocol(conn.ws.Subprotocol())
 	if err != nil {
-		grip.answer(r)
+		log.Error("subprotocol", "error", err)
 		return
 	}
-	conn := &socket{ws: ws, link: grip.link}
-	defer conn.CloseNow()
-	ws.SetReadLimit(wire.MaxFrame)
-	codec, err := wire.ForProtocol(ws.Subprotocol())
-	if err != nil {
-		s.o.Log.Error("subprotocol", "error", err)
-		return
-	}
-	// The request's context says nothing of a hijacked connection; the session
-	// ends with its read loop.
-	ctx := context.WithoutCancel(r.Context())
-	log := s.o.Log.With("request_id", mw.RequestID(ctx))
+	start := time.Now()
 	o := s.o.Session
 	o.Log, o.Wrap = log, frameLinks(s.o, log)
 	o.Known = func(id chat.Identity) *chat.CloseError { // on this goroutine
-		mw.LogUser(ctx, string(id.User.ID))
 		if !s.count(id.User.ID, &user) {
 			return &chat.CloseError{Code: chat.CloseTooMany, Reason: fmt.Sprintf("retry_after_ms=%d", retryUser.Milliseconds())}
 		}
 		return nil
 	}
-	err = chat.NewSession(s.o.Hub, s.o.Rooms, s.o.Accounts, conn, codec, id, o).Run(ctx)
-	log.Debug("socket closed", "user", user, "error", err)
+	err = chat.NewSession(s.o.Hub, s.o.Rooms, s.o.Accounts, conn, codec, id, o).Run(context.Background())
+	log.Info("socket closed", "user", user, "duration", time.Since(start), "error", err)
+	conn.linger(s.drained)
 }
 
 // protocols lists the subprotocols that the client offers.
@@ -234,60 +238,4 @@ func hasCredentials(r *http.Request) bool {
 	}
 	_, err := r.Cookie(mw.SessionCookie(r.Context()))
 	return err == nil
-}
-
-// messageTime is how long a message may take from its first byte to its last.
-const messageTime = 10 * time.Second
-
-// socket is a WebSocket as a session sees it.
-type socket struct {
-	ws   *websocket.Conn
-	link *link
-}
-
-// Read gives the next text message. CloseNow ends it, and nothing else: for a
-// context that could end, the library would start and stop a watch per frame,
-// however empty.
-func (c *socket) Read(context.Context) ([]byte, error) {
-	typ, r, err := c.ws.Reader(context.Background())
-	if err != nil {
-		return nil, err
-	}
-	if typ != websocket.MessageText {
-		return nil, &chat.CloseError{Code: chat.CloseUnsupported, Reason: "text messages only"}
-	}
-	// A message that never ends, or never goes on, costs its sender the socket.
-	timer := time.AfterFunc(messageTime, func() { c.ws.CloseNow() })
-	defer timer.Stop()
-	return readMessage(r)
-}
-
-// Write sends every frame as one message, all of them in one write to the
-// network.
-func (c *socket) Write(frames [][]byte) error {
-	c.link.cork()
-	var err error
-	for _, f := range frames {
-		// Background: a deadline per message costs a context and a timer each; the
-		// link sets one on the network connection.
-		if err = c.ws.Write(context.Background(), websocket.MessageText, f); err != nil {
-			err = fmt.Errorf("write: %w", err)
-			break
-		}
-	}
-	return errors.Join(err, c.link.uncork())
-}
-
-func (c *socket) Ping() error      { return c.link.ping() }
-func (c *socket) Heard() time.Time { return c.link.heardAt() }
-
-func (c *socket) Close(code int, reason string) error {
-	return c.ws.Close(websocket.StatusCode(code), reason)
-}
-
-// CloseNow closes the network connection first: while the library waits in
-// Close for the peer's answer, its own CloseNow waits too.
-func (c *socket) CloseNow() error {
-	c.link.Conn.Close()
-	return c.ws.CloseNow()
 }

@@ -10,17 +10,19 @@ import (
 	"hubbub/chat"
 )
 
-// The leases in Redis. A node has one set with the users it carries; the time
-// to live of that set is the node's lease, so what a dead node said is gone by
-// itself. nodes lists the incarnations to ask; one whose set is gone is taken
-// off by whoever notices.
+// The leases in Redis. A node has one hash with the users it carries and how
+// they are; the time to live of that hash is the node's lease, so what a dead
+// node said is gone by itself. nodes lists the incarnations to ask; one whose
+// hash is gone is taken off by whoever notices.
 //
 // All keys share a hash tag, since one look asks several of them.
 const (
 	leaseNodes  = "hubbub:{presence}:nodes"
 	leasePrefix = "hubbub:{presence}:node:"
-	// leaseMark keeps the set of a node that carries nobody: Redis has no empty sets.
+	// leaseMark keeps the hash of a node that carries nobody: Redis has no empty ones.
 	leaseMark = "-"
+	// How users are.
+	leaseOnline, leaseAway = "online", "away"
 	// leaseChunk is how many users one command asks for.
 	leaseChunk = 500
 )
@@ -34,15 +36,22 @@ var _ chat.Leases = (*Leases)(nil)
 func NewLeases(client redis.UniversalClient) *Leases { return &Leases{client: client} }
 
 // Renew implements [chat.Leases].
-func (l *Leases) Renew(ctx context.Context, node string, add, remove []chat.UserID) (lost bool, err error) {
+func (l *Leases) Renew(ctx context.Context, node string, put map[chat.UserID]chat.Status, remove []chat.UserID) (lost bool, err error) {
 	key := leasePrefix + node
+	fields := []any{leaseMark, ""}
+	for u, status := range put {
+		fields = append(fields, string(u), leaseOnline)
+		if status == chat.Away {
+			fields[len(fields)-1] = leaseAway
+		}
+	}
 	var alive *redis.BoolCmd
-	// All or nothing: a set without a time to live would never go.
+	// All or nothing: a hash without a time to live would never go.
 	_, err = l.client.TxPipelined(ctx, func(p redis.Pipeliner) error {
 		alive = p.Expire(ctx, key, chat.LeaseTTL)
-		p.SAdd(ctx, key, append(members(add), leaseMark)...)
+		p.HSet(ctx, key, fields...)
 		if len(remove) > 0 {
-			p.SRem(ctx, key, members(remove)...)
+			p.HDel(ctx, key, names(remove)...)
 		}
 		p.Expire(ctx, key, chat.LeaseTTL)
 		p.SAdd(ctx, leaseNodes, node)
@@ -67,19 +76,19 @@ func (l *Leases) Drop(ctx context.Context, node string) error {
 	return nil
 }
 
-// Online implements [chat.Leases].
-func (l *Leases) Online(ctx context.Context, users []chat.UserID) (map[chat.UserID]bool, error) {
+// Statuses implements [chat.Leases].
+func (l *Leases) Statuses(ctx context.Context, users []chat.UserID) (map[chat.UserID]chat.Status, error) {
 	nodes, err := l.client.SMembers(ctx, leaseNodes).Result()
 	if err != nil {
 		return nil, fmt.Errorf("list leases: %w", err)
 	}
-	online := make(map[chat.UserID]bool, len(users))
+	statuses := make(map[chat.UserID]chat.Status, len(users))
 	for chunk := range slices.Chunk(users, leaseChunk) {
-		asked := make([]*redis.BoolSliceCmd, len(nodes))
+		asked := make([]*redis.SliceCmd, len(nodes))
 		alive := make([]*redis.IntCmd, len(nodes))
 		_, err := l.client.Pipelined(ctx, func(p redis.Pipeliner) error {
 			for i, node := range nodes {
-				asked[i] = p.SMIsMember(ctx, leasePrefix+node, members(chunk)...)
+				asked[i] = p.HMGet(ctx, leasePrefix+node, names(chunk)...)
 				alive[i] = p.Exists(ctx, leasePrefix+node)
 			}
 			return nil
@@ -88,9 +97,13 @@ func (l *Leases) Online(ctx context.Context, users []chat.UserID) (map[chat.User
 			return nil, fmt.Errorf("read leases: %w", err)
 		}
 		for i := range nodes {
-			for k, here := range asked[i].Val() {
-				if here {
-					online[chunk[k]] = true
+			for k, value := range asked[i].Val() {
+				switch value {
+				case nil:
+				case leaseAway:
+					statuses[chunk[k]] = max(statuses[chunk[k]], chat.Away)
+				default:
+					statuses[chunk[k]] = chat.Online
 				}
 			}
 		}
@@ -98,7 +111,7 @@ func (l *Leases) Online(ctx context.Context, users []chat.UserID) (map[chat.User
 			return nil, err
 		}
 	}
-	return online, nil
+	return statuses, nil
 }
 
 // forget takes nodes off the list whose lease is gone. A node that comes back at
@@ -119,8 +132,8 @@ func (l *Leases) forget(ctx context.Context, nodes []string, alive []*redis.IntC
 	return nil
 }
 
-func members(users []chat.UserID) []any {
-	out := make([]any, len(users))
+func names(users []chat.UserID) []string {
+	out := make([]string, len(users))
 	for i, u := range users {
 		out[i] = string(u)
 	}

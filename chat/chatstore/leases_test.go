@@ -41,7 +41,7 @@ func TestLeasesInRedis(t *testing.T) {
 
 	t.Run("a lease that is not renewed runs out", func(t *testing.T) {
 		l := empty(t)
-		if _, err := l.Renew(t.Context(), "n1", []chat.UserID{"ADA"}, nil); err != nil {
+		if _, err := l.Renew(t.Context(), "n1", map[chat.UserID]chat.Status{"ADA": chat.Online}, nil); err != nil {
 			t.Fatal(err)
 		}
 		keys, err := client.Keys(t.Context(), "*node:n1").Result()
@@ -57,9 +57,9 @@ func TestLeasesInRedis(t *testing.T) {
 		for client.Exists(t.Context(), keys[0]).Val() != 0 {
 			time.Sleep(time.Millisecond)
 		}
-		online, err := l.Online(t.Context(), []chat.UserID{"ADA"})
-		if err != nil || online["ADA"] {
-			t.Errorf("online %v, %v", online, err)
+		statuses, err := l.Statuses(t.Context(), []chat.UserID{"ADA"})
+		if err != nil || statuses["ADA"] != chat.Offline {
+			t.Errorf("%v, %v", statuses, err)
 		}
 		if left := client.Keys(t.Context(), "*").Val(); len(left) != 0 {
 			t.Errorf("left behind: %v", left)
@@ -68,7 +68,7 @@ func TestLeasesInRedis(t *testing.T) {
 	t.Run("no answer is an error, not an empty house", func(t *testing.T) {
 		l := empty(t)
 		server.Stop(t)
-		if _, err := l.Online(t.Context(), []chat.UserID{"ADA"}); err == nil {
+		if _, err := l.Statuses(t.Context(), []chat.UserID{"ADA"}); err == nil {
 			t.Error("no error")
 		}
 	})

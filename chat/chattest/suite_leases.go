@@ -10,22 +10,19 @@ import (
 // LeaseSuite is what every [chat.Leases] keeps; open gives empty ones.
 func LeaseSuite(t *testing.T, open func(t *testing.T) chat.Leases) {
 	users := []chat.UserID{"ADA", "BOB", "CAT"}
-	online := func(t *testing.T, l chat.Leases, want ...chat.UserID) {
+	type put = map[chat.UserID]chat.Status
+	are := func(t *testing.T, l chat.Leases, want put) {
 		t.Helper()
-		got, err := l.Online(t.Context(), users)
+		got, err := l.Statuses(t.Context(), users)
 		if err != nil {
 			t.Fatal(err)
 		}
-		maps.DeleteFunc(got, func(_ chat.UserID, here bool) bool { return !here })
-		expected := map[chat.UserID]bool{}
-		for _, u := range want {
-			expected[u] = true
-		}
-		if !maps.Equal(got, expected) {
-			t.Errorf("online: %v, want %v", got, expected)
+		maps.DeleteFunc(got, func(_ chat.UserID, s chat.Status) bool { return s == chat.Offline })
+		if !maps.Equal(got, want) {
+			t.Errorf("users are %v, want %v", got, want)
 		}
 	}
-	renew := func(t *testing.T, l chat.Leases, node string, add, remove []chat.UserID) (lost bool) {
+	renew := func(t *testing.T, l chat.Leases, node string, add put, remove ...chat.UserID) (lost bool) {
 		t.Helper()
 		lost, err := l.Renew(t.Context(), node, add, remove)
 		if err != nil {
@@ -34,36 +31,50 @@ func LeaseSuite(t *testing.T, open func(t *testing.T) chat.Leases) {
 		return lost
 	}
 
-	t.Run("nobody at first", func(t *testing.T) { online(t, open(t)) })
+	t.Run("nobody at first", func(t *testing.T) { are(t, open(t), put{}) })
 	t.Run("a user is online as long as one node says so", func(t *testing.T) {
 		l := open(t)
-		if !renew(t, l, "n1", users[:2], nil) {
+		if !renew(t, l, "n1", put{"ADA": chat.Online, "BOB": chat.Online}) {
 			t.Error("a new node had a lease")
 		}
-		renew(t, l, "n2", users[1:], nil)
-		online(t, l, "ADA", "BOB", "CAT")
-		if renew(t, l, "n1", nil, users[:2]) {
+		renew(t, l, "n2", put{"BOB": chat.Online, "CAT": chat.Online})
+		are(t, l, put{"ADA": chat.Online, "BOB": chat.Online, "CAT": chat.Online})
+		if renew(t, l, "n1", nil, "ADA", "BOB") {
 			t.Error("the lease was lost at once")
 		}
-		online(t, l, "BOB", "CAT")
-		renew(t, l, "n2", nil, users[1:2])
-		online(t, l, "CAT")
+		are(t, l, put{"BOB": chat.Online, "CAT": chat.Online})
+		renew(t, l, "n2", nil, "BOB")
+		are(t, l, put{"CAT": chat.Online})
+	})
+	t.Run("a user is away when all nodes say so", func(t *testing.T) {
+		l := open(t)
+		renew(t, l, "n1", put{"ADA": chat.Online, "BOB": chat.Away})
+		renew(t, l, "n2", put{"ADA": chat.Away})
+		are(t, l, put{"ADA": chat.Online, "BOB": chat.Away})
+		renew(t, l, "n1", put{"ADA": chat.Away})
+		are(t, l, put{"ADA": chat.Away, "BOB": chat.Away})
+		renew(t, l, "n2", put{"ADA": chat.Online})
+		are(t, l, put{"ADA": chat.Online, "BOB": chat.Away})
+		renew(t, l, "n2", nil, "ADA")
+		are(t, l, put{"ADA": chat.Away, "BOB": chat.Away})
+		renew(t, l, "n1", nil, "ADA", "BOB")
+		are(t, l, put{})
 	})
 	t.Run("a node that carries nobody keeps its lease", func(t *testing.T) {
 		l := open(t)
-		renew(t, l, "n1", nil, nil)
-		if renew(t, l, "n1", nil, nil) {
+		renew(t, l, "n1", nil)
+		if renew(t, l, "n1", nil) {
 			t.Error("the lease was lost")
 		}
 	})
 	t.Run("a lease given up covers nobody", func(t *testing.T) {
 		l := open(t)
-		renew(t, l, "n1", users, nil)
+		renew(t, l, "n1", put{"ADA": chat.Online, "BOB": chat.Away})
 		if err := l.Drop(t.Context(), "n1"); err != nil {
 			t.Fatal(err)
 		}
-		online(t, l)
-		if !renew(t, l, "n1", nil, nil) {
+		are(t, l, put{})
+		if !renew(t, l, "n1", nil) {
 			t.Error("the node was not told to put everybody again")
 		}
 	})

@@ -1,6 +1,7 @@
 package chattest
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -121,6 +122,10 @@ func (m *model) draft() chat.Draft {
 	return change(by, what, other, pick(m, chat.Owner, chat.Moderator, chat.Plain, ""))
 }
 
+// wholeBodies compares long bodies at once: looked at byte by byte, they took most
+// of the suite's time.
+var wholeBodies = cmp.Comparer(bytes.Equal)
+
 func (m *model) compare() {
 	same := func(what string, look func(s Stores) (any, error)) {
 		m.Helper()
@@ -129,7 +134,7 @@ func (m *model) compare() {
 		if (err == nil) != (wantErr == nil) {
 			m.Fatalf("%s: %v, in memory %v", what, err, wantErr)
 		}
-		if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
+		if diff := cmp.Diff(want, got, cmpopts.EquateEmpty(), wholeBodies); diff != "" {
 			m.Fatalf("%s: memory has -, the store has +\n%s", what, diff)
 		}
 	}

@@ -94,6 +94,8 @@ func check(c Command) error {
 		return first(optionalID(c.ID), needRoom(c.Room), checkCount("limit", c.Limit), checkCursors(c))
 	case *Presence:
 		return first(optionalID(c.ID), checkRooms(c.Rooms))
+	case *Status:
+		return first(optionalID(c.ID), needAway(c.Away))
 	default:
 		return optionalID(c.CommandID())
 	}
@@ -146,6 +148,13 @@ func needRoom(room string) error {
 		return invalid("room", "is missing")
 	case len(room) > MaxName:
 		return invalid("room", "is neither a room's id nor a name")
+	}
+	return nil
+}
+
+func needAway(away *bool) error {
+	if away == nil {
+		return invalid("away", "is missing")
 	}
 	return nil
 }

@@ -112,6 +112,11 @@ type (
 		Header
 		Rooms []string `json:"rooms"`
 	}
+	// Status says whether anybody is at this client.
+	Status struct {
+		Header
+		Away *bool `json:"away"`
+	}
 	// Ping asks for a sign of life and the server's time.
 	Ping struct{ Header }
 	// Rooms asks for the user's rooms (text format only).

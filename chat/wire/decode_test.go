@@ -29,6 +29,8 @@ func TestDecodeCommands(t *testing.T) {
 		{`{"type":"typing","room":"general"}`, &Typing{Header: Header{Type: "typing"}, Room: "general"}},
 		{`{"type":"history","id":"i","room":"general","before":7,"limit":200}`, &History{Header: h("history"), Room: "general", Before: seq(7), Limit: 200}},
 		{`{"type":"presence","id":"i","rooms":[]}`, &Presence{Header: h("presence"), Rooms: []string{}}},
+		{`{"type":"status","id":"i","away":true}`, &Status{Header: h("status"), Away: new(true)}},
+		{`{"type":"status","away":false}`, &Status{Header: Header{Type: "status"}, Away: new(false)}},
 		{`{"type":"ping"}`, &Ping{Header{Type: "ping"}}},
 	} {
 		got, err := jsonCodec{}.Decode([]byte(c.in))
@@ -133,6 +135,12 @@ func TestDecodeRefuses(t *testing.T) {
 		{`{"type":"history","id":"i","room":"a","after":1,"around":1}`, invalid, "around", "i"},
 		{`{"type":"history","id":"i","room":"a","after":0}`, invalid, "after", "i"},
 		{`{"type":"history","id":"i","room":"a","before":9007199254740992}`, invalid, "before", "i"},
+
+		// Status.
+		{`{"type":"status","id":"i"}`, invalid, "away", "i"},
+		{`{"type":"status","id":"i","away":null}`, invalid, "away", "i"},
+		{`{"type":"status","id":"i","away":1}`, bad, "away", "i"},
+		{`{"type":"status","id":"i","away":"no"}`, bad, "away", "i"},
 
 		// Reactions.
 		{`{"type":"react","id":"i","room":"a","seq":1}`, invalid, "emoji", "i"},

@@ -121,7 +121,8 @@ type RoomPresence struct {
 	Room string `json:"room"`
 	// State is "known", or "unknown" while the server cannot tell.
 	State  string   `json:"state"`
-	Online []string `json:"online"` // user ids
+	Online []string `json:"online"`         // user ids
+	Away   []string `json:"away,omitempty"` // those of Online who are at none of their clients
 }
 
 // Reconnect asks the client to come back by itself after the delay: the node

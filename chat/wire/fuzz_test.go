@@ -19,7 +19,7 @@ func FuzzJSONDecode(f *testing.F) {
 	for _, s := range []string{
 		`{"type":"post","id":"i","room":"a","text":"x"}`, `{"type":"history","room":"a","before":3}`,
 		`{"type":"presence","rooms":["a"]}`, `{"type":"join","room":"a","since":1,"epoch":"E"}`,
-		`{"type":"react","id":"i","room":"a","seq":1,"emoji":"👍"}`, `{"id":"i","id":"j"}`, `[[[[[[[[[`, "\xff",
+		`{"type":"react","id":"i","room":"a","seq":1,"emoji":"👍"}`, `{"id":"i","id":"j"}`, `{"type":"status","away":true}`, `[[[[[[[[[`, "\xff",
 	} {
 		f.Add([]byte(s))
 	}

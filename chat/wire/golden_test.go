@@ -72,6 +72,7 @@ func frameCases() []frameCase {
 		{"read", ReadTo{Room: roomID, Seq: 9}},
 		{"membership", Membership{Room: roomID, Change: ChangeInvited}},
 		{"presence", PresenceNow{ID: "10", Rooms: []RoomPresence{{Room: roomID, State: "known", Online: []string{adaID, bobID}}}}},
+		{"presence of one who is away", PresenceNow{Rooms: []RoomPresence{{Room: roomID, State: "known", Online: []string{adaID, bobID}, Away: []string{bobID}}}}},
 		{"presence unknown", PresenceNow{Rooms: []RoomPresence{{Room: roomID, State: "unknown", Online: []string{}}}}},
 		{"reconnect", Reconnect{AfterMS: 1250, Reason: "restart"}},
 		{"pong", Pong{ID: "11", ServerTime: at}},

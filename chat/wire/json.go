@@ -62,6 +62,8 @@ func newCommand(typ string) Command {
 		return &History{}
 	case "presence":
 		return &Presence{}
+	case "status":
+		return &Status{}
 	case "ping":
 		return &Ping{}
 	}

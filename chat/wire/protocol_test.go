@@ -40,7 +40,7 @@ func TestProtocolDocument(t *testing.T) {
 			seen[side+" "+typ] = true
 		}
 	}
-	want := []string{"auth", "join", "leave", "post", "edit", "delete", "react", "pin", "read", "typing", "history", "presence", "ping"}
+	want := []string{"auth", "join", "leave", "post", "edit", "delete", "react", "pin", "read", "typing", "history", "presence", "status", "ping"}
 	for _, typ := range want {
 		if !seen["client "+typ] {
 			t.Errorf("no example of the command %q", typ)

@@ -47,8 +47,8 @@ func layCable(t testing.TB, target string) *cable {
 // Addr is where the node connects, host:port.
 func (c *cable) Addr() string { return c.listener.Addr().String() }
 
-// Hole makes the link a silent black hole: connections stay open, new ones are
-// accepted, and nothing comes through until Flow.
+// Hole implements [way]: new connections are accepted, and what is sent into
+// one is acknowledged.
 func (c *cable) Hole() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -59,7 +59,7 @@ func (c *cable) Hole() {
 	}
 }
 
-// Flow ends the hole; what was kept back arrives now.
+// Flow implements [way]; what was kept back arrives now.
 func (c *cable) Flow() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -69,6 +69,9 @@ func (c *cable) Flow() {
 		close(c.pass)
 	}
 }
+
+// Held implements [way].
+func (c *cable) Held() float64 { return float64(c.held.Load()) }
 
 // Cut resets all connections that are open now and tells how many.
 func (c *cable) Cut() int {

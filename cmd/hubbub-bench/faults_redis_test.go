@@ -39,18 +39,8 @@ func redisFaults() []fault {
 			},
 			judge: acksAsEver,
 		},
-		{
-			name:   "half-open link to Redis",
-			fleet:  fleetOptions{Cables: true},
-			strike: halfOpen,
-			proof: func(a *attack, r *Report) string {
-				if a.note["held"] == 0 || a.note["reopened"] == 0 {
-					return fmt.Sprintf("%v pieces of data held back, %v subscriptions opened again", a.note["held"], a.note["reopened"])
-				}
-				return ""
-			},
-			judge: acksAsEver,
-		},
+		halfOpen("half-open link to Redis", fleetOptions{Cables: true}, func(n *fleetNode) way { return n.redis }),
+		halfOpen("link to Redis whose bytes nobody acknowledges", fleetOptions{Filters: true}, func(n *fleetNode) way { return n.redisFilter }),
 		{
 			name:   "two halves on two Redis",
 			fleet:  fleetOptions{Nodes: 4, Redis: 2},
@@ -160,25 +150,46 @@ func killSubscriptions(a *attack) {
 	a.note["reopened"] = a.metric("hubbub_bus_reopened_total") - reopened
 }
 
-// halfOpen lets nothing through between one node and Redis, without an end of
-// any connection; the other nodes go on.
-func halfOpen(a *attack) {
-	n := a.nodes[0]
-	reopened := n.metric("hubbub_bus_reopened_total")
-	n.redis.Hole()
-	start := time.Now()
-	a.note["noticed_s"] = a.until(noticedWithin, "the node says that it is degraded", n.degraded).Seconds()
-	time.Sleep(time.Until(start.Add(a.lasts(5*time.Second, 15*time.Second))))
-	for _, other := range a.nodes[1:] {
-		if status, failing := other.ready(); status != 200 || len(failing) > 0 {
-			a.errorf("%s, whose link is well: %d, failing %v", other.name, status, failing)
-		}
-	}
-	a.note["held"] = float64(n.redis.held.Load())
-	n.redis.Flow()
-	a.recovered(liveWithin, "the node is live", func() bool { return n.metric("hubbub_bus_live") == 1 })
-	a.note["reopened"] = n.metric("hubbub_bus_reopened_total") - reopened
-	if !strings.Contains(n.Log(), "bus is degraded") {
-		a.errorf("the node has not logged that it was degraded")
+// halfOpen is a fault that lets nothing through between one node and Redis,
+// without an end of any connection; the other nodes go on.
+func halfOpen(name string, fleet fleetOptions, of func(*fleetNode) way) fault {
+	return fault{
+		name: name, fleet: fleet,
+		strike: func(a *attack) {
+			n := a.nodes[0]
+			link := of(n)
+			here, there := a.guest(n, "here"), a.guest(n, "there")
+			room := a.room(n, here, there)
+			w := a.connect(n, here)
+			a.connect(a.nodes[1], there)
+			w.watch(room)
+			w.sees(5*time.Second, "known", here, there)
+			reopened := n.metric("hubbub_bus_reopened_total")
+			link.Hole()
+			start := time.Now()
+			a.note["noticed_s"] = a.until(noticedWithin, "the node says that it is degraded", n.degraded).Seconds()
+			w.sees(noticedWithin, "unknown")
+			time.Sleep(time.Until(start.Add(a.lasts(5*time.Second, 15*time.Second))))
+			for _, other := range a.nodes[1:] {
+				if status, failing := other.ready(); status != 200 || len(failing) > 0 {
+					a.errorf("%s, whose link is well: %d, failing %v", other.name, status, failing)
+				}
+			}
+			a.note["held"] = link.Held()
+			link.Flow()
+			a.recovered(liveWithin, "the node is live", func() bool { return n.metric("hubbub_bus_live") == 1 })
+			w.seesNext(liveWithin, "known", here, there)
+			a.note["reopened"] = n.metric("hubbub_bus_reopened_total") - reopened
+			if !strings.Contains(n.Log(), "bus is degraded") {
+				a.errorf("the node has not logged that it was degraded")
+			}
+		},
+		proof: func(a *attack, r *Report) string {
+			if a.note["held"] == 0 || a.note["reopened"] == 0 {
+				return fmt.Sprintf("%v pieces of data held back, %v subscriptions opened again", a.note["held"], a.note["reopened"])
+			}
+			return ""
+		},
+		judge: acksAsEver,
 	}
 }

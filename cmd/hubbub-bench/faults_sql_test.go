@@ -35,6 +35,7 @@ func sqlFaults() []fault {
 			func(a *attack) { a.sql.Kill(a.t) }, func(a *attack) { a.sql.Start(a.t) }),
 		sqlAway("mariadbd stopped, then continued", ownSQL, 4*time.Second, 15*time.Second,
 			func(a *attack) { a.sql.Pause(a.t) }, func(a *attack) { a.sql.Continue(a.t) }),
+		unacknowledgedSQL(),
 		readOnly(ownSQL),
 		{
 			name:   "a room's row locked by somebody else",
@@ -121,6 +122,45 @@ func sqlAway(name string, fleet fleetOptions, short, long time.Duration, off, on
 		},
 	}
 }
+
+// unacknowledgedSQL lets all packets between the nodes and the database vanish.
+// The server does not notice either, and keeps the transactions that were open
+// for as long as it takes a silent client for a living one.
+func unacknowledgedSQL() fault {
+	var db *sql.DB
+	f := sqlAway("link to the database whose bytes nobody acknowledges", fleetOptions{Filters: true}, 6*time.Second, 15*time.Second,
+		func(a *attack) {
+			db = a.sql.Admin(a.t)
+			for _, n := range a.nodes {
+				n.sqlFilter.Hole()
+			}
+		},
+		func(a *attack) {
+			for _, n := range a.nodes {
+				if n.sqlFilter.Held() == 0 {
+					a.errorf("no packet between %s and the database was lost", n.name)
+				}
+				n.sqlFilter.Flow()
+			}
+			a.until(sqlSilence, "no transaction is left over", func() (none bool) {
+				err := db.QueryRowContext(a.t.Context(), "SELECT COUNT(*)=0 FROM information_schema.innodb_trx"+
+					" WHERE trx_started < NOW() - INTERVAL 5 SECOND").Scan(&none)
+				if err != nil {
+					a.t.Fatal(err)
+				}
+				return none
+			})
+		})
+	f.load = func(a *attack) {
+		// A number may be taken by a COMMIT whose answer was lost: what comes after
+		// it was acked, and waits for the database to tell what stands there.
+		a.load.Late, a.load.Grace = 30*time.Second, time.Minute
+	}
+	return f
+}
+
+// sqlSilence is when the server has let go of what a silent node held.
+const sqlSilence = 15*time.Second + 2*time.Second
 
 // sqlGoroutines is how many goroutines of a node may wait for the database:
 // what 40 requests and sends a second cost in the time that one may wait, two

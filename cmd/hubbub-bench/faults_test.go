@@ -87,6 +87,10 @@ func (a *attack) errorf(format string, args ...any) {
 // TestFaults breaks deployments in every way of the table and has verify judge
 // each: whatever breaks, what was acked is there, once, in order.
 func TestFaults(t *testing.T) {
+	if *apartName != "" {
+		strikeApart(t)
+		return
+	}
 	seed := *faultSeed
 	if seed == 0 {
 		seed = uint64(time.Now().UnixNano()) % 1e9
@@ -101,7 +105,11 @@ func TestFaults(t *testing.T) {
 				}
 				for i := range max(*faultRuns, 1) {
 					seed := seed + uint64(i)
-					t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) { s.run(t, f, seed, &rows) })
+					strike := s.run
+					if f.fleet.Filters {
+						strike = s.apart
+					}
+					t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) { strike(t, f, seed, &rows) })
 				}
 			})
 		}
@@ -113,14 +121,14 @@ func TestFaults(t *testing.T) {
 
 // run strikes once.
 func (s *suite) run(t *testing.T, f fault, seed uint64, rows *table) {
-	row := faultRun{fault: f.name}
+	row := faultRun{Fault: f.name}
 	defer func() {
-		row.failed = t.Failed()
+		row.Failed = t.Failed()
 		rows.add(row)
 	}()
 	if f.long && !*faultLong {
-		row.cannot = "it takes too long without -faults.long"
-		t.Skip("not run: ", row.cannot)
+		row.Cannot = "it takes too long without -faults.long"
+		t.Skip("not run: ", row.Cannot)
 	}
 	a := &attack{rand: rand.New(rand.NewPCG(seed, 3)), long: *faultLong, load: defaults(), note: map[string]float64{}}
 	o := &a.load
@@ -131,7 +139,7 @@ func (s *suite) run(t *testing.T, f fault, seed uint64, rows *table) {
 	if f.load != nil {
 		f.load(a)
 	}
-	if row.cannot = a.cannot; a.cannot != "" {
+	if row.Cannot = a.cannot; a.cannot != "" {
 		t.Skip("not run: ", a.cannot)
 	}
 	o.Nodes = a.urls()
@@ -184,7 +192,7 @@ func (s *suite) run(t *testing.T, f fault, seed uint64, rows *table) {
 		f.judge(a, r)
 	}
 	if why := f.proof(a, r); why != "" {
-		row.void = true
+		row.Void = true
 		t.Errorf("void: %s", why)
 	}
 	t.Logf("sent %d (%.0f/s), acked %d, resent %d, closes %v, ack p99 %.0f ms, delay max %.0f ms, recover max %.0f ms, back %v, notes %v",
@@ -193,18 +201,18 @@ func (s *suite) run(t *testing.T, f fault, seed uint64, rows *table) {
 
 // faultRun is what one run came to.
 type faultRun struct {
-	fault        string
-	void, failed bool
-	cannot       string // why it was not run
-	counters     map[string]int64
-	recovery     time.Duration
+	Fault        string
+	Void, Failed bool
+	Cannot       string // why it was not run
+	Counters     map[string]int64
+	Recovery     time.Duration
 }
 
 // take notes what the table shows: the longest a client or the fleet took to be
 // well again.
 func (r *faultRun) take(a *attack, rep *Report) {
-	r.counters = rep.Counters
-	r.recovery = max(a.back, time.Duration(rep.Recover.Max*float64(time.Millisecond)))
+	r.Counters = rep.Counters
+	r.Recovery = max(a.back, time.Duration(rep.Recover.Max*float64(time.Millisecond)))
 }
 
 // table collects results.
@@ -231,20 +239,20 @@ func (t *table) write(w *os.File, seed uint64) {
 		counters := make(map[string]int64)
 		var worst time.Duration
 		for _, r := range t.rows {
-			if r.fault != f.name {
+			if r.Fault != f.name {
 				continue
 			}
-			if r.cannot != "" {
-				cannot = r.cannot
+			if r.Cannot != "" {
+				cannot = r.Cannot
 				continue
 			}
 			runs++
-			void += b2i(r.void)
-			failed += b2i(r.failed)
-			for k, n := range r.counters {
+			void += b2i(r.Void)
+			failed += b2i(r.Failed)
+			for k, n := range r.Counters {
 				counters[k] += n
 			}
-			worst = max(worst, r.recovery)
+			worst = max(worst, r.Recovery)
 		}
 		if runs == 0 {
 			why := "not chosen"

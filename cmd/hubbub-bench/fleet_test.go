@@ -37,20 +37,25 @@ type fleet struct {
 // end), Start and Ended are those of testenv.Program; Addr is host:port.
 type fleetNode struct {
 	*testenv.Program
-	t        testing.TB
-	name     string
-	admin    string // host:port
-	redis    *cable // nil without fleetOptions.Cables
-	sql      *cable
-	settings []string // arguments of every life
+	t     testing.TB
+	name  string
+	admin string // host:port
+	redis *cable // nil without fleetOptions.Cables
+	sql   *cable
+	// Nil without fleetOptions.Filters.
+	redisFilter, sqlFilter *filter
+	settings               []string // arguments of every life
 }
 
 type fleetOptions struct {
-	Nodes    int  // default 3
-	Redis    int  // servers; above 1 the nodes are divided among them, as by a wrong setting. Default 1
-	OwnSQL   bool // a mariadbd of its own, for faults that hurt it
-	SQLArgs  []string
-	Cables   bool // a cable from each node to each server
+	Nodes   int  // default 3
+	Redis   int  // servers; above 1 the nodes are divided among them, as by a wrong setting. Default 1
+	OwnSQL  bool // a mariadbd of its own, for faults that hurt it
+	SQLArgs []string
+	Cables  bool // a cable from each node to each server
+	// Filters gives each node an address of its own for each server, and a filter
+	// there. The run has a network and all servers for itself.
+	Filters  bool
 	Balancer bool
 	Args     []string // of every node
 	Files    int      // how many files each node may hold open; 0: as the test itself
@@ -60,8 +65,8 @@ type fleetOptions struct {
 
 // suite is what all fleets of a test binary share.
 type suite struct {
-	program string // hubbub, with the points where faults take hold
-	sql     *testenv.MariaDBServer
+	program string                 // hubbub, with the points where faults take hold
+	sql     *testenv.MariaDBServer // nil in a process of its own: see suite.apart
 }
 
 // newSuite builds hubbub and starts the shared mariadbd.
@@ -79,13 +84,22 @@ func (s *suite) fleet(t testing.TB, o fleetOptions) *fleet {
 	t.Helper()
 	o.Nodes, o.Redis = max(o.Nodes, 3*b2i(o.Nodes == 0)), max(o.Redis, 1)
 	f := &fleet{t: t, sql: s.sql}
+	var redisArgs []string
+	if o.Filters {
+		hosts := []string{"127.0.0.1"}
+		for i := range o.Nodes {
+			hosts = append(hosts, filterHost(i))
+		}
+		o.OwnSQL, o.SQLArgs = true, append(slices.Clip(o.SQLArgs), "--bind-address="+strings.Join(hosts, ","))
+		redisArgs = append([]string{"--bind"}, hosts...)
+	}
 	if o.OwnSQL {
 		f.sql = testenv.MariaDB(t, append([]string{quietSQL}, o.SQLArgs...)...)
 	}
 	url := f.sql.NewDatabase(t)
 	f.sqlUser = url[strings.LastIndex(url, "/")+1:]
 	for range o.Redis {
-		f.redis = append(f.redis, testenv.Redis(t))
+		f.redis = append(f.redis, testenv.Redis(t, redisArgs...))
 	}
 	for i := range o.Nodes {
 		n := f.newNode(s.program, i, o, url, f.redis[i*o.Redis/o.Nodes])
@@ -98,6 +112,10 @@ func (s *suite) fleet(t testing.TB, o fleetOptions) *fleet {
 	}
 	return f
 }
+
+// filterHost is the address at which node i reaches the servers, if they are
+// filtered.
+func filterHost(i int) string { return "127.0.0." + strconv.Itoa(i+2) }
 
 func b2i(b bool) int {
 	if b {
@@ -114,6 +132,12 @@ func (f *fleet) newNode(program string, i int, o fleetOptions, url string, redis
 		n.redis, n.sql = layCable(f.t, redis.Addr()), layCable(f.t, f.sql.Addr())
 		busAddr = n.redis.Addr()
 		url = strings.Replace(url, f.sql.Addr(), n.sql.Addr(), 1)
+	}
+	if o.Filters {
+		busAddr = strings.Replace(busAddr, "127.0.0.1", filterHost(i), 1)
+		sqlAddr := strings.Replace(f.sql.Addr(), "127.0.0.1", filterHost(i), 1)
+		url = strings.Replace(url, f.sql.Addr(), sqlAddr, 1)
+		n.redisFilter, n.sqlFilter = newFilter(f.t, busAddr), newFilter(f.t, sqlAddr)
 	}
 	path := program
 	if o.Files > 0 {

@@ -165,6 +165,39 @@ func TestPageCountsUnread(t *testing.T) {
 	grace.Until("still nothing", `hubbub.store.unread === 0`)
 }
 
+// Who does nothing for a while is shown as away, also after a reconnect, and is
+// back with the first key.
+func TestPageShowsWhoIsAway(t *testing.T) {
+	_, people := pages(t, "ada", "grace")
+	ada, grace := people[0], people[1]
+	id := browser.Eval[string](ada, "hubbub.store.me.id")
+	browser.Eval[any](grace, `void fetch("/v1/rooms", {method: "POST", headers: {"Content-Type": "application/json"}, body: JSON.stringify({kind: "direct", members: ["`+id+`"]})})`)
+	dot := func(status string) {
+		t.Helper()
+		grace.Until("ada is "+status, `(({ dot, text }) => dot?.className === "presence `+status+`" && text?.innerText === "`+status+`")(
+			{ dot: document.querySelector(".room .presence"), text: document.querySelector(".room:has(.presence) .unseen") })`)
+	}
+	dot("online")
+	if after := browser.Eval[int](ada, "hubbub.idle.after"); after != 300_000 {
+		t.Errorf("away after %d ms, want 5 min", after)
+	}
+	// From here on it is a tenth of a second. What the page sends is noted.
+	browser.Eval[any](ada, `(() => {
+		const send = WebSocket.prototype.send;
+		window.sent = [];
+		WebSocket.prototype.send = function (data) { window.ws = this; sent.push(JSON.parse(data)); return send.call(this, data); };
+		Object.assign(hubbub.idle, { after: 100, away: true }).seen();
+	})()`)
+	dot("away")
+	grace.Until("one of two is here", `hubbub.store.open.presence.online.size === 2 && hubbub.store.open.here === 1`)
+
+	browser.Eval[any](ada, `(() => { sent.length = 0; ws.close(); hubbub.idle.after = 300000; })()`)
+	ada.Until("the new socket is told", `sent.some((c) => c.type === "status" && c.away)`)
+	dot("away")
+	ada.Type("#composer-box", "x")
+	dot("online")
+}
+
 func TestPageSignsInAndOut(t *testing.T) {
 	_, people := pages(t, "ada")
 	ada := people[0]

@@ -29,14 +29,14 @@ const migrationTime = 30 * time.Minute
 // ignores /*!50700 to /*!99999). So a fail-over to the other kind needs no
 // detection. The isolation level is a statement of its own because the
 // variable behind it has two names.
-func session(lockWait, statementTime time.Duration) []string {
+func session(lockWait, statementTime, silence time.Duration) []string {
 	return []string{
 		"SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
 		fmt.Sprintf("SET time_zone = '+00:00', sql_mode = 'STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION',"+
-			" innodb_lock_wait_timeout = %d"+
+			" innodb_lock_wait_timeout = %d, wait_timeout = %d"+
 			" /*M! , max_statement_time = %d */"+
 			" /*!80000 , max_execution_time = %d */",
-			int(lockWait.Seconds()), int(statementTime.Seconds()), statementTime.Milliseconds()),
+			int(lockWait.Seconds()), int(silence.Seconds()), int(statementTime.Seconds()), statementTime.Milliseconds()),
 	}
 }
 
@@ -45,13 +45,13 @@ func openMySQL(raw string, opts Options) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	pool, err := newConnector(config, session(LockWait, StatementTime))
+	pool, err := newConnector(config, session(LockWait, StatementTime, Silence))
 	if err != nil {
 		return nil, err
 	}
 	slow := config.Clone()
 	slow.ReadTimeout = migrationTime
-	migrations, err := newConnector(slow, session(time.Minute, migrationTime))
+	migrations, err := newConnector(slow, session(time.Minute, migrationTime, migrationTime))
 	if err != nil {
 		return nil, err
 	}
@@ -59,6 +59,7 @@ func openMySQL(raw string, opts Options) (*DB, error) {
 	db.SetMaxOpenConns(opts.MaxOpen)
 	db.SetMaxIdleConns(opts.MaxOpen)
 	db.SetConnMaxLifetime(opts.MaxLifetime)
+	db.SetConnMaxIdleTime(Silence * 2 / 3) // before the server does
 	return &DB{
 		Write:       db,
 		Read:        db,

@@ -38,6 +38,11 @@ const (
 	// StatementTime is how long any one statement may run. MySQL keeps this for
 	// SELECT only, MariaDB for all.
 	StatementTime = 5 * time.Second
+	// Silence is how long the server keeps a connection on which nobody says
+	// anything, and with it the locks of a client that is gone without a word: a
+	// machine without power, a link that swallows everything. It is more than a
+	// transaction may take.
+	Silence = 15 * time.Second
 )
 
 // Options are the limits of a DB. A zero field means its default.

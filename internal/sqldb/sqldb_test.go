@@ -143,7 +143,7 @@ func TestMariaDBSession(t *testing.T) {
 	db := open(t, testenv.SharedMariaDB(t).NewDatabase(t), sqldb.Options{MaxOpen: 3})
 	for variable, want := range map[string]string{
 		"tx_isolation": "READ-COMMITTED", "time_zone": "+00:00",
-		"innodb_lock_wait_timeout": "3", "max_statement_time": "5",
+		"innodb_lock_wait_timeout": "3", "max_statement_time": "5", "wait_timeout": "15",
 		"collation_connection": "utf8mb4_bin", "character_set_client": "utf8mb4",
 		"sql_mode": "STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION",
 	} {

@@ -174,6 +174,34 @@ func TestTxLockWait(t *testing.T) {
 
 var errHandled = errors.New("handled")
 
+// TestMariaDBFreesTheLocksOfTheSilent: whoever is gone without a word holds
+// nothing up for long.
+func TestMariaDBFreesTheLocksOfTheSilent(t *testing.T) {
+	db := open(t, testenv.SharedMariaDB(t).NewDatabase(t), sqldb.Options{})
+	exec1(t, db, "CREATE TABLE a (id INT PRIMARY KEY, n INT) ENGINE=InnoDB")
+	exec1(t, db, "INSERT INTO a VALUES (1, 0)")
+	err := db.Tx(t.Context(), func(ctx context.Context, silent *sql.Tx) error {
+		// The session's 15 s are checked elsewhere.
+		if _, err := silent.ExecContext(ctx, "SET wait_timeout = 1"); err != nil {
+			return err
+		}
+		if _, err := silent.ExecContext(ctx, "UPDATE a SET n = 1 WHERE id = 1"); err != nil {
+			return err
+		}
+		// It waits for the row.
+		return db.Tx(ctx, func(ctx context.Context, tx *sql.Tx) error {
+			_, err := tx.ExecContext(ctx, "UPDATE a SET n = n + 10 WHERE id = 1")
+			return err
+		})
+	})
+	if commit := (*sqldb.CommitError)(nil); !errors.As(err, &commit) || !sqldb.IsUnavailable(err) {
+		t.Errorf("COMMIT of the silent one: %v, want a CommitError that is unavailable", err)
+	}
+	if n := get[int](t, db.Read, "SELECT n FROM a"); n != 10 {
+		t.Errorf("n = %d, want 10", n)
+	}
+}
+
 func TestDeadlockIsRetryable(t *testing.T) {
 	db := open(t, testenv.SharedMariaDB(t).NewDatabase(t), sqldb.Options{})
 	exec1(t, db, "CREATE TABLE a (id INT PRIMARY KEY, n INT) ENGINE=InnoDB")

@@ -3,6 +3,7 @@ package testenv_test
 import (
 	"bufio"
 	"database/sql"
+	"errors"
 	"fmt"
 	"net"
 	"net/url"
@@ -166,6 +167,41 @@ func TestServerDiesWithTheTestBinary(t *testing.T) {
 		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 		return err != nil && syscall.Kill(pid, 0) != nil || strings.Contains(string(stat), ") Z ")
 	})
+}
+
+// TestRunApart runs a second copy of this test binary in a network of its own,
+// where it can listen on a port that is taken here.
+func TestRunApart(t *testing.T) {
+	if addr := os.Getenv(childEnv); addr != "" {
+		if err := testenv.LoopbackUp(); err != nil {
+			t.Fatal(err)
+		}
+		l, err := net.Listen("tcp", addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		conn, err := net.Dial("tcp", addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		conn.Close()
+		return
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	child := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$", "-test.timeout=60s")
+	child.Env = append(os.Environ(), childEnv+"="+l.Addr().String())
+	var out strings.Builder
+	child.Stdout, child.Stderr = &out, &out
+	if err := testenv.RunApart(child); errors.Is(err, testenv.ErrNoNetwork) {
+		t.Log("not run: ", err) // a container may be forbidden to
+	} else if err != nil {
+		t.Errorf("%v: %s", err, out.String())
+	}
 }
 
 // ask sends one inline Redis command and checks the first line of the answer.

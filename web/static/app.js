@@ -10,6 +10,7 @@ import { RoomList } from "./rooms.js";
 import { Timeline } from "./timeline.js";
 import { Composer } from "./composer.js";
 import { Banner } from "./banner.js";
+import { Idle } from "./idle.js";
 import { signIn } from "./signin.js";
 import { newRoom, newDirect, browse, find, ask, words } from "./dialogs.js";
 import { roomDetails } from "./details.js";
@@ -73,6 +74,7 @@ class Page {
       retry: (id) => outbox.retry(id), discard: (id) => outbox.discard(id),
     });
     this.banner = new Banner(this.store, go);
+    this.idle = new Idle((away) => this.store.setAway(away));
     this.head = h("header.room-head");
     this.blank = h("div.blank", {}, h("img", { src: "/static/icon.svg", alt: "", width: 48, height: 48 }), h("h2", {}, s.emptyTitle), h("p", {}, s.emptyText),
       h("div.blank-buttons", {}, h("button.primary", { type: "button", onclick: go.browse }, s.browse), h("button.plain", { type: "button", onclick: go.create }, s.newRoom)));
@@ -100,6 +102,7 @@ class Page {
   stop() {
     this.store.socket.stop();
     this.banner.stop();
+    this.idle.stop();
     clearInterval(this.clock);
     document.removeEventListener("keydown", this.onkey);
     removeEventListener("popstate", this.onpop);
@@ -246,7 +249,7 @@ class Page {
   drawHead() {
     const room = this.store.open;
     if (!room) return;
-    const here = room.presence.state === "known" && room.presence.online.size;
+    const { here } = room;
     const key = [room.id, room.mark, room.topic, here, room.member].join("|");
     if (this.headKey === key) return;
     this.headKey = key;

@@ -56,9 +56,8 @@ export async function roomDetails(store, room, on) {
 
   function row(m) {
     const mine = m.user.id === store.me.id;
-    const known = room.presence.state === "known";
-    const state = !known ? "unknown" : room.presence.online.has(m.user.id) ? "online" : "offline";
-    const text = { online: s.online, offline: s.offline, unknown: s.presenceUnknown }[state];
+    const state = room.status(m.user.id);
+    const text = s.statuses[state];
     const name = m.user.display_name;
     const kickable = !mine && !room.direct && !room.ofOrder && (room.role === "owner" || (room.role === "moderator" && m.role !== "owner"));
     const role = room.role === "owner" && !room.direct

@@ -16,7 +16,7 @@ export class Room {
     this.writers = new Map(); // user id → {name, until}
     this.names = new Map(); // user id → display name, of whoever was seen
     this.newAfter = 0; // the "new" line stands after this seq; 0: no line
-    this.presence = { state: "unknown", online: new Set() };
+    this.present();
     this.log = new RoomLog({
       epoch: info.epoch, cursor: info.head,
       deliver: (event) => deliver(this, event),
@@ -77,6 +77,24 @@ export class Room {
   /** ref is what stands in the page's address. */
   get ref() {
     return this.kind === "public" && this.name ? this.name : this.id;
+  }
+
+  /** present takes what the server says of who is here; without it nobody knows. */
+  present({ state = "unknown", online = [], away = [] } = {}) {
+    this.presence = { known: state === "known", online: new Set(online), away: new Set(away) };
+  }
+
+  /** status of a user is "online", "away", "offline" or "unknown". */
+  status(user) {
+    const { known, online, away } = this.presence;
+    if (!known) return "unknown";
+    if (away.has(user)) return "away";
+    return online.has(user) ? "online" : "offline";
+  }
+
+  /** here is how many are online and not away; 0 when nobody knows. */
+  get here() {
+    return this.presence.online.size - this.presence.away.size;
   }
 
   writes(user, now = Date.now()) {

@@ -4,13 +4,11 @@ import { h, icon, iconButton, avatar, keyed, fill } from "./dom.js";
 import { badge } from "./format.js";
 import { s } from "./strings.js";
 
-/** presenceOf gives "online", "offline" or "unknown" for the other side of a direct room. */
-export function presenceOf(room) {
-  if (room.presence.state !== "known") return "unknown";
-  return room.others.some((a) => room.presence.online.has(a.id)) ? "online" : "offline";
+/** presenceOf is the status of the other side of a direct room: the best of theirs. */
+function presenceOf(room) {
+  const all = room.others.map((a) => room.status(a.id));
+  return ["online", "away", "unknown"].find((status) => all.includes(status)) || "offline";
 }
-
-const presenceText = { online: s.online, offline: s.offline, unknown: s.presenceUnknown };
 
 export class RoomList {
   constructor(store, on) {
@@ -72,10 +70,10 @@ export class RoomList {
           },
         },
         room.direct
-          ? h("span.room-sign", {}, avatar(room.others[0]?.id, room.title, "small"), h("i.presence", { class: presence, title: presenceText[presence] }))
+          ? h("span.room-sign", {}, avatar(room.others[0]?.id, room.title, "small"), h("i.presence", { class: presence, title: s.statuses[presence] }))
           : h("span.room-sign", {}, icon(room.sign, 16)),
         h("span.room-name", { dir: "auto" }, room.title),
-        room.direct && h("span.unseen", {}, presenceText[presence]),
+        room.direct && h("span.unseen", {}, s.statuses[presence]),
         unread > 0 && h("span.badge", {}, badge(unread), h("span.unseen", {}, ` ${s.unread("").trim()}`)))),
       };
     });

@@ -55,6 +55,8 @@ export class Socket {
     addEventListener("online", this.#back);
     addEventListener("offline", this.#gone);
     document.addEventListener("visibilitychange", this.#visible);
+    addEventListener("pagehide", this.#left);
+    addEventListener("pageshow", this.#shown);
   }
 
   get state() {
@@ -70,6 +72,8 @@ export class Socket {
     removeEventListener("online", this.#back);
     removeEventListener("offline", this.#gone);
     document.removeEventListener("visibilitychange", this.#visible);
+    removeEventListener("pagehide", this.#left);
+    removeEventListener("pageshow", this.#shown);
     this.#drop("stopped by the page");
     this.#state = "idle";
     this.onState = () => {};
@@ -259,6 +263,18 @@ export class Socket {
       this.#drop("offline");
       this.#set("offline");
     }
+  };
+
+  // A browser may keep a page that was left, for the way back: frozen, and with
+  // its socket open, as if somebody were there.
+  #left = () => {
+    if (!this.#ws) return;
+    this.#drop("the page was left");
+    this.#set("waiting", { at: Date.now() });
+  };
+
+  #shown = (event) => {
+    if (event.persisted) this.retryNow();
   };
 
   #visible = () => {

@@ -23,6 +23,7 @@ export class Store {
   #listeners = new Map();
   #catching = new Map(); // room id → head that has to be reached
   #refreshing = null;
+  #away = false;
   #presence = true; // until the server says that it has none
 
   constructor(me) {
@@ -132,6 +133,7 @@ export class Store {
       if (detail.welcome.user.id !== this.me.id) return location.reload();
       this.degraded = !!detail.welcome.degraded;
       this.welcome = detail.welcome;
+      if (this.#away) this.#tellAway(); // a new socket counts as in use
       this.refresh().catch(() => this.joinAll());
       this.joinAll();
       this.outbox.resume();
@@ -140,7 +142,7 @@ export class Store {
       this.#catching.clear();
       for (const room of this.rooms.values()) {
         room.joined = false;
-        room.presence = { state: "unknown", online: new Set() };
+        room.present();
       }
       this.emit("presence", {});
     }
@@ -256,10 +258,19 @@ export class Store {
 
   #present(frame) {
     for (const p of frame.rooms || []) {
-      const room = this.rooms.get(p.room);
-      if (room) room.presence = { state: p.state, online: new Set(p.online) };
+      this.rooms.get(p.room)?.present(p);
     }
     this.emit("presence", {});
+  }
+
+  /** setAway says whether somebody is at this page. */
+  setAway(away) {
+    this.#away = away;
+    this.#tellAway();
+  }
+
+  #tellAway() {
+    if (this.#presence) this.socket.request({ type: "status", away: this.#away }).catch(() => {});
   }
 
   askPresence() {

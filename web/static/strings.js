@@ -62,9 +62,7 @@ export const s = {
   details: "Room details",
   people: (n) => `${n} ${plural(n, "person", "people")}`,
   hereNow: (n) => `${n} here now`,
-  online: "online",
-  offline: "offline",
-  presenceUnknown: "presence unknown",
+  statuses: { online: "online", away: "away", offline: "offline", unknown: "presence unknown" },
 
   message: "Message",
   write: (name) => `Message ${name}`,
