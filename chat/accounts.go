@@ -39,6 +39,9 @@ type AccountOptions struct {
 	// Changed is told after something about a user has changed that is read with
 	// each call: the display name, the role. It must not block.
 	Changed func(user UserID)
+	// Dismissed is told after somebody is support no longer, to take away what the
+	// role gave; its error is that of SetRole. May be nil.
+	Dismissed func(ctx context.Context, u User) error
 	// HashMemory is the cost of a password hash in KiB; 19456 when 0. Tests take less.
 	HashMemory uint32
 	// Log is where Run tells of sweeps that failed; slog.Default() when nil.
@@ -72,6 +75,9 @@ func NewAccounts(store AccountStore, o AccountOptions) *Accounts {
 	}
 	if o.Changed == nil {
 		o.Changed = func(UserID) {}
+	}
+	if o.Dismissed == nil {
+		o.Dismissed = func(context.Context, User) error { return nil }
 	}
 	if o.Log == nil {
 		o.Log = slog.Default()

@@ -13,6 +13,12 @@
 // A [Draft] is an event before it has a number. The client id that its sender
 // gave it makes one (room, sender, client id) one event for ever.
 //
+// What nobody says the server says itself, as the actor [System]: such a message
+// is appended by a store in the transaction of what it tells of, so that either
+// both are there or neither. What happens to a customer's orders is a log of its
+// own, which the customer's sockets read like a room ([OrdersOf]); what an order
+// is, this package does not know ([OrderLog]).
+//
 // A [Session] is one connected client, a [Login] one place where a user has
 // signed in. A topic is a room as one node follows it, a subscription the
 // place of a session in it: live, or behind and reading on. Typing, presence

@@ -79,13 +79,12 @@ func (r *Rooms) OpenOrderRoom(ctx context.Context, o OrderRoom, caller UserID) (
 }
 
 // LeaveOrders puts somebody who is support no longer out of the rooms of all
-// orders but their own, and tells of how many. When it fails, calling it again
-// goes on.
-func (r *Rooms) LeaveOrders(ctx context.Context, who User) (left int, err error) {
+// orders but their own. When it fails, calling it again goes on.
+func (r *Rooms) LeaveOrders(ctx context.Context, who User) error {
 	for after := RoomID(""); ; {
 		rooms, err := r.store.RoomsOf(ctx, who.ID, after, wire.MaxPage)
 		if err != nil {
-			return left, fmt.Errorf("list the rooms to leave: %w", err)
+			return fmt.Errorf("list the rooms to leave: %w", err)
 		}
 		for _, room := range rooms {
 			after = room.ID
@@ -95,12 +94,11 @@ func (r *Rooms) LeaveOrders(ctx context.Context, who User) (left int, err error)
 			err := r.changeMember(ctx, who.Actor(), room.ID, MemberChange{
 				User: who.Actor(), Change: wire.ChangeLeft, Server: true})
 			if err != nil && !errors.Is(err, ErrNotFound) {
-				return left, fmt.Errorf("leave an order's room: %w", err)
+				return fmt.Errorf("leave an order's room: %w", err)
 			}
-			left++
 		}
 		if len(rooms) < wire.MaxPage {
-			return left, nil
+			return nil
 		}
 	}
 }

@@ -10,7 +10,8 @@ import (
 // SetRole makes the account of that sign-in name staff, or a customer again, and
 // gives the user as it is then. ErrNotFound: there is no such account (guests
 // have no name, and are never staff); ErrInvalid: there is no such role. Who is
-// signed in already is known by the new role within seconds.
+// signed in already is known by the new role within seconds. When it fails after
+// the role was changed, calling it again does the rest.
 func (a *Accounts) SetRole(ctx context.Context, name string, role UserRole) (User, error) {
 	if role != Customer && role != Support {
 		return User{}, Invalid("role", fmt.Sprintf("must be %q, or empty for none", Support))
@@ -24,6 +25,11 @@ func (a *Accounts) SetRole(ctx context.Context, name string, role UserRole) (Use
 	}
 	a.o.Changed(u.ID)
 	u.Role = role
+	if role != Support {
+		if err := a.o.Dismissed(ctx, u); err != nil {
+			return User{}, fmt.Errorf("take away what the role gave: %w", err)
+		}
+	}
 	return u, nil
 }
 

@@ -68,6 +68,7 @@ func (n *node) openDomain(ctx context.Context) error {
 			n.rooms.EndSessions(u, ended)
 		},
 		Changed:     n.changed,
+		Dismissed:   n.rooms.LeaveOrders,
 		LoginLimit:  func(key string) (bool, time.Duration) { return logins.Allow(key, time.Now()) },
 		SignUpLimit: func(addr string) (bool, time.Duration) { return signUps.Allow(addr, time.Now()) },
 	})

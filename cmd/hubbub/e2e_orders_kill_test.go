@@ -12,15 +12,35 @@ import (
 	"syscall"
 	"testing"
 
+	"hubbub/bus"
 	"hubbub/chat"
+	"hubbub/chat/chatstore"
 	"hubbub/chat/wire"
 	"hubbub/orders"
+	"hubbub/orders/orderstore"
 )
 
 // asMover is the variable that makes the test binary a node which places and
 // moves orders of the customer that it names, from several goroutines, until it
-// is killed. It says what it was told: "done ORDER VERSION".
-const asMover = "TEST_AS_MOVER"
+// is killed. It says what it was told: "done ORDER VERSION". With moverDies it
+// kills itself where something has been committed and is about to be told.
+const (
+	asMover   = "TEST_AS_MOVER"
+	moverDies = "TEST_MOVER_DIES"
+)
+
+// dying is a bus to which a node tells a few things and dies.
+type dying struct{ chat.Publisher }
+
+func (d dying) Publish(e bus.Event) error {
+	if mathrand.IntN(60) == 0 {
+		if err := syscall.Kill(os.Getpid(), syscall.SIGKILL); err != nil {
+			return err
+		}
+		select {}
+	}
+	return d.Publisher.Publish(e)
+}
 
 func beMover(customer string) {
 	go func() {
@@ -38,6 +58,9 @@ func beMover(customer string) {
 	must(err)
 	n, err := newNode(ctx, cfg, newLogger(cfg, os.Stderr))
 	must(err)
+	if os.Getenv(moverDies) != "" {
+		n.orders = newOrders(openOrders(ctx, n, must), n.accounts, n.rooms, dying{n.bus}, clock, n.log)
+	}
 	shop := orders.Caller{ID: chat.NewID(), Name: "Till", Role: orders.Shop, Shop: "acme"}
 	owner := orders.Caller{ID: customer, Role: orders.Customer}
 	key := func() orders.Key { return orders.Key{Owner: shop.ID, Value: rand.Text()} }
@@ -62,6 +85,15 @@ func beMover(customer string) {
 	must(n.Run(ctx))
 }
 
+// openOrders opens the node's store of orders once more.
+func openOrders(ctx context.Context, n *node, must func(error)) orders.Store {
+	db, err := n.pools.SQL(n.cfg.SQL)
+	must(err)
+	store, err := orderstore.New(ctx, db, n.log, chatstore.New(db, n.log))
+	must(err)
+	return store
+}
+
 // TestOrdersNodeKilled kills nodes while they place and move orders. What they
 // were told is there, no event of an order is without the message in its room and
 // no message without its event, and who follows on another node sees it all.
@@ -74,13 +106,21 @@ func TestOrdersNodeKilled(t *testing.T) {
 	live := ada.connect(t, n.Addr())
 	live.join("orders/me")
 	var told []string
-	seen := uint64(0)
-	for range 4 {
-		mover := launch(t, append(slices.Clone(settings), asMover+"="+ada.ID)...)
-		enough := 5 + mathrand.IntN(60)
-		eventually(t, 3*patience, "the mover moves orders", func() bool { return len(doneBy(mover)) >= enough })
-		mover.signal(syscall.SIGKILL)
-		mover.exit(patience)
+	seen, messages := uint64(0), 0
+	for round := range 6 {
+		mine := append(slices.Clone(settings), asMover+"="+ada.ID)
+		if round%2 == 1 {
+			mine = append(mine, moverDies+"=1")
+		}
+		mover := launch(t, mine...)
+		if round%2 == 0 {
+			enough := 20 + mathrand.IntN(60)
+			eventually(t, 3*patience, "the mover moves orders", func() bool { return len(doneBy(mover)) >= enough })
+			mover.signal(syscall.SIGKILL)
+		}
+		if code := mover.exit(6 * patience); code != -1 {
+			t.Fatalf("the mover ended with %d before it was killed", code)
+		}
 		told = append(told, doneBy(mover)...)
 		// A COMMIT that was sent is carried out by the server all the same; this one
 		// waits for the lock that it holds, and so comes after all of them.
@@ -94,7 +134,10 @@ func TestOrdersNodeKilled(t *testing.T) {
 			}
 			seen++
 		}
-		auditOrders(t, n, ada, all, told)
+		messages = auditOrders(t, n, ada, all, told)
+	}
+	if messages == 0 {
+		t.Error("no room was told anything: nothing was compared")
 	}
 }
 
@@ -127,8 +170,8 @@ func readOrders(t *testing.T, p person, addr string, last orders.ID) (all []fram
 }
 
 // auditOrders compares a stream with what was told, with the orders, and with
-// their rooms.
-func auditOrders(t *testing.T, n *node, p person, all []frame, told []string) {
+// their rooms, which have so many messages about them.
+func auditOrders(t *testing.T, n *node, p person, all []frame, told []string) (messages int) {
 	t.Helper()
 	versions := map[string]uint64{} // of the last event of each order
 	steps := map[string][]string{}  // the messages that its room has to have
@@ -153,7 +196,6 @@ func auditOrders(t *testing.T, n *node, p person, all []frame, told []string) {
 			t.Errorf("%s was told to be done and is lost", what)
 		}
 	}
-	withMessages := 0
 	for id, version := range versions {
 		stored, err := n.orders.Order(t.Context(), p.customer(), orders.ID(id))
 		if err != nil || stored.Version != version {
@@ -177,9 +219,7 @@ func auditOrders(t *testing.T, n *node, p person, all []frame, told []string) {
 		if !slices.Equal(said, steps[id]) {
 			t.Errorf("the room of %s was told %v, want %v", id, said, steps[id])
 		}
-		withMessages += len(said)
+		messages += len(said)
 	}
-	if withMessages == 0 {
-		t.Error("no room was told anything: nothing was compared")
-	}
+	return messages
 }

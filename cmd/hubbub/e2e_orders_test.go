@@ -9,11 +9,9 @@ import (
 
 	"hubbub/bus"
 	"hubbub/chat"
-	"hubbub/chat/chatstore"
 	"hubbub/chat/wire"
 	"hubbub/internal/testenv"
 	"hubbub/orders"
-	"hubbub/orders/orderstore"
 )
 
 // till is a shop that places and moves orders through one node.
@@ -157,6 +155,12 @@ func TestOrdersMeetTheChat(t *testing.T) {
 	shop.move(first, orders.Shipped)
 	back.order(7, orders.Shipped)
 	stream.order(7, orders.Shipped)
+	// Who is support no longer is out of the room.
+	if _, err := a.accounts.SetRole(t.Context(), sue.Name, chat.Customer); err != nil {
+		t.Fatal(err)
+	}
+	desk.want("left")
+	sue.do(t, b.Addr(), "GET", "/v1/rooms/"+room, nil, 404)
 	other.silent(0, "somebody else's order", isOrder)
 }
 
@@ -184,14 +188,11 @@ func TestOrdersOfNodeThatTellsNobody(t *testing.T) {
 	s.order(2, orders.Pending)
 	s.join(room)
 
-	db, err := n.pools.SQL(n.cfg.SQL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	store, err := orderstore.New(t.Context(), db, discard(), chatstore.New(db, discard()))
-	if err != nil {
-		t.Fatal(err)
-	}
+	store := openOrders(t.Context(), n, func(err error) {
+		if err != nil {
+			t.Fatal(err)
+		}
+	})
 	mute := newTill(t, newOrders(store, n.accounts, n.rooms, nobody{}, clock, discard()))
 	mute.move(id, orders.Paid)
 	s.order(3, orders.Paid)

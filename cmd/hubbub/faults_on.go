@@ -15,8 +15,8 @@ import (
 // which no other build knows:
 //
 //	HUBBUBFAULT_CLOCK  a duration that the clock is ahead, such as -24h
-//	HUBBUBFAULT_CRASH  point:n, a point of chat.RoomsOptions.Probe or pointOrdered;
-//	                   the process ends at one of n passes, as if it was killed
+//	HUBBUBFAULT_CRASH  point:n, a point of chat.RoomsOptions.Probe; the process
+//	                   ends at one of n passes, as if it was killed
 //	HUBBUBFAULT_PANIC  point:n, that or one of chat.HubOptions.Probe; panics at
 //	                   one of n passes
 var faults = sync.OnceValue(func() (f struct {

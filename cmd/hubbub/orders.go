@@ -14,10 +14,6 @@ import (
 // Where orders and chat meet. Neither knows the other: what each asks for is
 // given here, in the other's terms.
 
-// pointOrdered is where an event of an order has been committed and nobody was
-// told, for fault tests.
-const pointOrdered = "ordered"
-
 // newOrders makes the service over its store.
 func newOrders(store orders.Store, accounts *chat.Accounts, rooms *chat.Rooms, to chat.Publisher, now func() time.Time, log *slog.Logger) *orders.Service {
 	return orders.NewService(orders.Options{
@@ -79,7 +75,6 @@ type orderPublisher struct {
 }
 
 func (p orderPublisher) PublishOrder(e orders.Event, epoch string, message *bus.Event) {
-	probe(pointOrdered)
 	p.publish(orderEvent(e, epoch).Hint())
 	if message != nil {
 		p.publish(*message)

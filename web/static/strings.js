@@ -62,7 +62,7 @@ export const s = {
   details: "Room details",
   people: (n) => `${n} ${plural(n, "person", "people")}`,
   hereNow: (n) => `${n} here now`,
-  statuses: { online: "online", away: "away", offline: "offline", unknown: "presence unknown" },
+  presences: { online: "online", away: "away", offline: "offline", unknown: "presence unknown" },
 
   message: "Message",
   write: (name) => `Message ${name}`,
