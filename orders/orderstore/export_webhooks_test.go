@@ -11,3 +11,8 @@ import (
 func (w *Webhooks) Put(ctx context.Context, m webhooks.Message) error {
 	return w.s.write(ctx, "put", func(ctx context.Context, tx *sql.Tx) error { return w.put(ctx, tx, m) })
 }
+
+const (
+	DueQuery   = dueQuery
+	ClaimQuery = claimQuery
+)
