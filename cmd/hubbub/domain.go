@@ -43,7 +43,7 @@ func (n *node) openDomain(ctx context.Context) error {
 	if err := errors.Join(chatstore.Migrate(ctx, n.db), orderstore.Migrate(ctx, n.db)); err != nil {
 		return fmt.Errorf("bring the database up to date: %w", err)
 	}
-	n.chatDB, n.orderDB = shareOut(n.db)
+	n.chatDB, n.orderDB, n.hookDB = shareOut(n.db)
 	store := chatstore.New(n.chatDB, log)
 	orderStore, err := orderstore.New(ctx, n.orderDB, log, store)
 	if err != nil {
@@ -73,7 +73,8 @@ func (n *node) openDomain(ctx context.Context) error {
 		SignUpLimit: func(addr string) (bool, time.Duration) { return signUps.Allow(addr, time.Now()) },
 	})
 	n.keys = orders.NewKeys(orderStore, clock, func(key string) { n.changed(chat.UserID(key)) })
-	n.orders = newOrders(orderStore, n.accounts, n.rooms, n.bus, clock, log)
+	n.hooks = newHooks(orderStore, n.hookDB, cfg, log)
+	n.orders = newOrders(orderStore, n.accounts, n.rooms, wakingPublisher{orderPublisher{n.bus, log}, n.hooks.dispatcher.Wake}, clock, log)
 	return nil
 }
 

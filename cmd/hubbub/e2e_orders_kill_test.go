@@ -59,7 +59,7 @@ func beMover(customer string) {
 	n, err := newNode(ctx, cfg, newLogger(cfg, os.Stderr))
 	must(err)
 	if os.Getenv(moverDies) != "" {
-		n.orders = newOrders(openOrders(ctx, n, must), n.accounts, n.rooms, dying{n.bus}, clock, n.log)
+		n.orders = newOrders(openOrders(ctx, n, must), n.accounts, n.rooms, orderPublisher{dying{n.bus}, n.log}, clock, n.log)
 	}
 	shop := orders.Caller{ID: chat.NewID(), Name: "Till", Role: orders.Shop, Shop: "acme"}
 	owner := orders.Caller{ID: customer, Role: orders.Customer}

@@ -193,7 +193,7 @@ func TestOrdersOfNodeThatTellsNobody(t *testing.T) {
 			t.Fatal(err)
 		}
 	})
-	mute := newTill(t, newOrders(store, n.accounts, n.rooms, nobody{}, clock, discard()))
+	mute := newTill(t, newOrders(store, n.accounts, n.rooms, orderPublisher{nobody{}, discard()}, clock, discard()))
 	mute.move(id, orders.Paid)
 	s.order(3, orders.Paid)
 	s.message(fmt.Sprintf("order/%s/3", id))

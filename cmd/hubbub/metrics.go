@@ -55,7 +55,7 @@ func registerNode(reg prometheus.Registerer, n *node) error {
 	if n.db.Read != n.db.Write {
 		list = append(list, collectors.NewDBStatsCollector(n.db.Read, "read"))
 	}
-	for use, share := range map[string]*sqldb.DB{"chat": n.chatDB, "orders": n.orderDB} {
+	for use, share := range map[string]*sqldb.DB{"chat": n.chatDB, "orders": n.orderDB, "webhooks": n.hookDB} {
 		list = append(list,
 			shareMetrics(use, "read", func() sqldb.GateStats { reads, _ := share.Shares(); return reads }),
 			shareMetrics(use, "write", func() sqldb.GateStats { _, writes := share.Shares(); return writes }))
@@ -63,6 +63,7 @@ func registerNode(reg prometheus.Registerer, n *node) error {
 	if r, ok := n.bus.(*bus.Redis); ok {
 		list = append(list, busMetrics(r, counter, gauge)...)
 	}
+	list = append(list, webhookMetrics(n.hooks.dispatcher, counter, gauge)...)
 	var errs []error
 	for _, c := range list {
 		errs = append(errs, reg.Register(c))

@@ -26,9 +26,9 @@ type node struct {
 	cfg Config
 	log *slog.Logger
 
-	pools           *pools
-	db              *sqldb.DB
-	chatDB, orderDB *sqldb.DB // shares of it
+	pools                   *pools
+	db                      *sqldb.DB
+	chatDB, orderDB, hookDB *sqldb.DB // shares of it
 
 	bus      nodeBus
 	leases   chat.Leases
@@ -37,6 +37,7 @@ type node struct {
 	rooms    *chat.Rooms
 	accounts *chat.Accounts
 	orders   *orders.Service
+	hooks    hooks
 	keys     *orders.Keys
 	sockets  *web.Sockets
 	server   *web.Server
@@ -79,7 +80,7 @@ func newNode(ctx context.Context, cfg Config, log *slog.Logger) (_ *node, err er
 			Node: cfg.Node, Log: log, Presence: n.presence, Degraded: n.degraded},
 	})
 	n.server, err = web.New(web.Options{
-		Rooms: n.rooms, Accounts: n.accounts, Orders: n.orders, Keys: n.keys, CursorKey: n.cursorKey, Sockets: n.sockets,
+		Rooms: n.rooms, Accounts: n.accounts, Orders: n.orders, Webhooks: n.hooks, Keys: n.keys, CursorKey: n.cursorKey, Sockets: n.sockets,
 		Node: cfg.Node, Version: buildVersion(), Log: log, Registry: registry,
 		Origins: origins, Proxies: cfg.Proxies,
 		PerAddress: mw.NewLimiter(cfg.RateAddress), PerUser: perUser, PerKey: mw.NewLimiter(cfg.RateKey),
@@ -146,6 +147,7 @@ func (n *node) Run(ctx context.Context) error {
 	start(&parts, writing, "presence", n.presence.Run)
 	start(&parts, writing, "accounts", n.accounts.Run)
 	start(&parts, writing, "orders", n.orders.Run)
+	start(&parts, writing, "webhooks", n.hooks.Run)
 
 	public := newHTTPServer(n.server.Handler(), n.log)
 	start(&parts, writing, "public listener", func(context.Context) error { return serveHTTP(public, n.public) })

@@ -15,9 +15,9 @@ import (
 // given here, in the other's terms.
 
 // newOrders makes the service over its store.
-func newOrders(store orders.Store, accounts *chat.Accounts, rooms *chat.Rooms, to chat.Publisher, now func() time.Time, log *slog.Logger) *orders.Service {
+func newOrders(store orders.Store, accounts *chat.Accounts, rooms *chat.Rooms, to orders.Publisher, now func() time.Time, log *slog.Logger) *orders.Service {
 	return orders.NewService(orders.Options{
-		Store: store, Customers: orderCustomers{accounts}, Rooms: orderRooms{rooms}, Publisher: orderPublisher{to, log},
+		Store: store, Customers: orderCustomers{accounts}, Rooms: orderRooms{rooms}, Publisher: to,
 		Now: now, Log: log,
 	})
 }

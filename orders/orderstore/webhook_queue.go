@@ -10,6 +10,17 @@ import (
 	"hubbub/orders/webhooks"
 )
 
+// dueQuery finds endpoints with something due; claimQuery, without the lock, what
+// is due to one of them.
+const (
+	dueQuery = "SELECT id, failures FROM (SELECT e.id, e.failures, (SELECT d.due_at FROM webhook_deliveries d" +
+		" WHERE d.endpoint_id=e.id AND d.state=0 ORDER BY d.due_at LIMIT 1) AS first_due" +
+		" FROM webhook_endpoints e WHERE e.id>? AND e.state=0 AND e.resume_at<=?) AS waiting" +
+		" WHERE first_due<=? ORDER BY id LIMIT ?"
+	claimQuery = "SELECT id, type, body, attempts, claim, expires_at FROM webhook_deliveries" +
+		" WHERE endpoint_id=? AND state=0 AND due_at<=? ORDER BY due_at, id LIMIT ?"
+)
+
 // Due implements [webhooks.Store]. It looks at the first pending row of each
 // endpoint: one read of an index each, however many rows wait for the endpoints
 // that rest.
@@ -17,7 +28,7 @@ func (w *Webhooks) Due(ctx context.Context, now int64, after webhooks.EndpointID
 	from, _ := keyOf(after) // zeros, which are below every id, for ""
 	var list []webhooks.Due
 	err := w.s.read(ctx, "due webhooks", func(ctx context.Context) error {
-		return sqldb.Each(ctx, w.s.db.Write, func(rows *sql.Rows) error {
+		return sqldb.Each(ctx, w.s.db.Read, func(rows *sql.Rows) error {
 			var id idColumn
 			var d webhooks.Due
 			if err := rows.Scan(&id, &d.Failures); err != nil {
@@ -26,10 +37,7 @@ func (w *Webhooks) Due(ctx context.Context, now int64, after webhooks.EndpointID
 			d.ID = webhooks.EndpointID(id.id())
 			list = append(list, d)
 			return nil
-		}, "SELECT id, failures FROM (SELECT e.id, e.failures, (SELECT d.due_at FROM webhook_deliveries d"+
-			" WHERE d.endpoint_id=e.id AND d.state=0 ORDER BY d.due_at LIMIT 1) AS first_due"+
-			" FROM webhook_endpoints e WHERE e.id>? AND e.state=0 AND e.resume_at<=?) AS waiting"+
-			" WHERE first_due<=? ORDER BY id LIMIT ?", from, now, now, limit)
+		}, dueQuery, from, now, now, limit)
 	})
 	return list, err
 }
@@ -65,8 +73,7 @@ func (w *Webhooks) Claim(ctx context.Context, id webhooks.EndpointID, now, until
 			jobs = append(jobs, j)
 			keys = append(keys, id[:])
 			return nil
-		}, "SELECT id, type, body, attempts, claim, expires_at FROM webhook_deliveries"+
-			" WHERE endpoint_id=? AND state=0 AND due_at<=? ORDER BY due_at, id LIMIT ?"+w.s.db.Dialect.SkipLocked(), key, now, limit)
+		}, claimQuery+w.s.db.Dialect.SkipLocked(), key, now, limit)
 		if err != nil {
 			return err
 		}

@@ -23,25 +23,35 @@ var _ webhooks.Store = (*Webhooks)(nil)
 func NewWebhooks(s *Store, db *sqldb.DB) *Webhooks {
 	w := &Webhooks{&Store{db: db, log: s.log}} // for its write and read
 	s.outbox = func(ctx context.Context, tx *sql.Tx, o orders.Order, e orders.Event) error {
-		return w.put(ctx, tx, webhooks.NewMessage(o, e))
+		return w.put(ctx, tx, o.Shop, webhooks.TypeOf(e), func() webhooks.Message { return webhooks.NewMessage(o, e) })
 	}
 	return w
 }
 
-// put writes the deliveries of a message in the transaction of its event. The
-// endpoints are read without a lock, as READ COMMITTED has it.
-func (w *Webhooks) put(ctx context.Context, tx *sql.Tx, m webhooks.Message) error {
-	id, ok := keyOf(m.ID)
-	events, known := webhooks.EventsOf(m.Type)
-	if !ok || !known {
-		return fmt.Errorf("message %q of type %q", m.ID, m.Type)
+// put writes the deliveries of a message in the transaction of its event. Message
+// is called where somebody wants to hear it. The endpoints are read without a
+// lock, as READ COMMITTED has it.
+func (w *Webhooks) put(ctx context.Context, tx *sql.Tx, shop string, t webhooks.EventType, message func() webhooks.Message) error {
+	events, known := webhooks.EventsOf(t)
+	if !known {
+		return fmt.Errorf("message of type %q", t)
 	}
-	_, err := tx.ExecContext(ctx, "INSERT INTO webhook_deliveries (endpoint_id, id, type, state, due_at, expires_at, attempts, claim,"+
-		" created_at, body, last_at, last_ms, last_code, last_reason, last_answer)"+
-		" SELECT id, ?, ?, 0, ?, ?, 0, 0, ?, ?, 0, 0, 0, '', '' FROM webhook_endpoints WHERE shop=? AND state=0 AND (events & ?)<>0",
-		id, m.Type, m.At, m.At+webhooks.GiveUpAfter.Microseconds(), m.At, m.Body, m.Shop, events)
+	endpoints, err := keysOf(ctx, tx, "SELECT id FROM webhook_endpoints WHERE shop=? AND state=0 AND (events & ?)<>0", shop, events)
 	if err != nil {
-		return fmt.Errorf("write webhook deliveries: %w", err)
+		return fmt.Errorf("find webhooks: %w", err)
+	}
+	if len(endpoints) == 0 {
+		return nil
+	}
+	m := message()
+	id, _ := keyOf(m.ID)
+	for _, endpoint := range endpoints {
+		_, err := tx.ExecContext(ctx, "INSERT INTO webhook_deliveries (endpoint_id, id, type, state, due_at, expires_at, attempts, claim,"+
+			" created_at, body, last_at, last_ms, last_code, last_reason, last_answer) VALUES (?,?,?,0,?,?,0,0,?,?,0,0,0,'','')",
+			endpoint, id, m.Type, m.At, m.At+webhooks.GiveUpAfter.Microseconds(), m.At, m.Body)
+		if err != nil {
+			return fmt.Errorf("write webhook delivery: %w", err)
+		}
 	}
 	return nil
 }

@@ -49,11 +49,11 @@ type Message struct {
 func NewMessage(o orders.Order, e orders.Event) Message {
 	at := time.UnixMicro(e.At).UTC()
 	body := append(make([]byte, 0, 2048), `{"type":"`...)
-	body = append(append(body, typeOf(e.Kind)...), `","timestamp":"`...)
+	body = append(append(body, TypeOf(e)...), `","timestamp":"`...)
 	body = append(at.AppendFormat(body, "2006-01-02T15:04:05.000000Z"), `","data":{"order":`...)
 	body = append(orders.Append(body, o), `,"event":`...)
 	body = append(orders.AppendEvent(body, e), "}}"...)
-	return Message{ID: DeliveryID(orders.NewID(at)), Shop: o.Shop, Type: typeOf(e.Kind), Body: body, At: e.At}
+	return Message{ID: DeliveryID(orders.NewID(at)), Shop: o.Shop, Type: TypeOf(e), Body: body, At: e.At}
 }
 
 // Status is where a delivery stands.

@@ -26,8 +26,8 @@ type EventType string
 // new ones come at the end.
 var EventTypes = []EventType{"order.placed", "order.moved", "order.changed", "order.room"}
 
-// typeOf is the type of the message that tells of such an event.
-func typeOf(k orders.EventKind) EventType { return EventType("order." + string(k)) }
+// TypeOf is the type of the message that tells of an event.
+func TypeOf(e orders.Event) EventType { return EventType("order." + string(e.Kind)) }
 
 // Events is a set of event types.
 type Events uint32
