@@ -66,9 +66,10 @@ func (s *Server) routes(m *mw.Metrics) (http.Handler, error) {
 	r.Get("/healthz", s.healthz)
 	r.Get("/readyz", s.readyz)
 
-	// The page. Deep links into a room are the same page.
-	r.Get("/", s.assets.file("index.html"))
-	r.Get("/r/*", s.assets.file("index.html"))
+	// The page. Deep links into a room or to an order are the same page.
+	for _, path := range []string{"/", "/r/*", "/o", "/o/*"} {
+		r.Get(path, s.assets.file("index.html"))
+	}
 	r.Get("/docs", s.assets.file("docs.html"))
 	r.Get("/static/*", s.static)
 	return r, nil

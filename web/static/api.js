@@ -42,13 +42,13 @@ export function whenSignedOut(fn) {
   onSignedOut = fn;
 }
 
-async function call(method, path, body, { quiet = false, timeout = 20_000 } = {}) {
+async function call(method, path, body, { quiet = false, timeout = 20_000, key = "" } = {}) {
   let res;
   try {
     res = await fetch(path, {
       method,
       credentials: "same-origin",
-      headers: body === undefined ? { Accept: "application/json" } : { Accept: "application/json", "Content-Type": "application/json" },
+      headers: { Accept: "application/json", ...(body !== undefined && { "Content-Type": "application/json" }), ...(key && { "Idempotency-Key": key }) },
       body: body === undefined ? undefined : JSON.stringify(body),
       signal: AbortSignal.timeout(timeout),
     });
@@ -66,6 +66,7 @@ async function call(method, path, body, { quiet = false, timeout = 20_000 } = {}
 }
 
 const room = (id) => `/v1/rooms/${encodeURIComponent(id)}`;
+const order = (id) => `/v1/orders/${encodeURIComponent(id)}`;
 const query = (params) => {
   const q = new URLSearchParams();
   for (const [k, v] of Object.entries(params)) if (v !== undefined && v !== null && v !== "") q.set(k, v);
@@ -109,4 +110,14 @@ export const api = {
   messages: (id, where) => call("GET", `${room(id)}/messages${query(where)}`),
   /** events gives the log after a seq, to fill a hole. */
   events: (id, after) => call("GET", `${room(id)}/events${query({ after, limit: 200 })}`),
+
+  /** orders gives one page, newest first: `where` has limit, cursor, number, status. */
+  orders: (where) => call("GET", `/v1/orders${query(where)}`),
+  order: (id) => call("GET", order(id)),
+  lookupOrders: (ids) => call("POST", "/v1/orders:lookup", { ids }),
+  orderEvents: (id, after) => call("GET", `${order(id)}/events${query({ after, limit: 200 })}`),
+  /** key makes a call that can be sent again: the same key, the same one change. */
+  cancelOrder: (id, key) => call("POST", `${order(id)}/cancel`, {}, { key }),
+  moveOrder: (id, key, form) => call("POST", `${order(id)}/transitions`, form, { key }),
+  openOrderRoom: (id) => call("PUT", `${order(id)}/room`),
 };

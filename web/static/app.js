@@ -11,6 +11,8 @@ import { Timeline } from "./timeline.js";
 import { Composer } from "./composer.js";
 import { Banner } from "./banner.js";
 import { Idle } from "./idle.js";
+import { Orders } from "./orders.js";
+import { OrderPages } from "./orderpages.js";
 import { signIn } from "./signin.js";
 import { newRoom, newDirect, browse, find, ask, words } from "./dialogs.js";
 import { roomDetails } from "./details.js";
@@ -43,12 +45,14 @@ class Page {
       changed: (room) => this.timeline?.refresh(room),
       sent: (e, ack) => this.#stored(e, ack),
     });
-    this.store.attach(socket, outbox);
+    this.store.attach(socket, outbox, new Orders(this.store));
     this.heard = [];
     const go = {
       open: (room) => this.open(room),
       openRef: (ref) => this.openRef(ref),
       home: () => this.home(),
+      orders: () => this.orderPages.show(),
+      atOrders: () => this.main?.dataset.view.startsWith("order"),
       join: (room) => this.join(room),
       create: () => newRoom((room) => this.entered(room)),
       direct: () => newDirect((room) => this.entered(room)),
@@ -73,12 +77,17 @@ class Page {
       copyLink: (room, item) => this.copyLink(room, item),
       retry: (id) => outbox.retry(id), discard: (id) => outbox.discard(id),
     });
+    this.orderPages = new OrderPages(this.store, {
+      say, view: (...a) => this.view(...a), talk: (...a) => this.talk(...a), path: (...a) => this.path(...a), rooms: () => this.home(),
+      write: () => this.composer.focus(), hear: (...a) => this.hear(...a), drawHead: () => this.drawHead(), details: (room) => roomDetails(this.store, room, go),
+      focusHead: () => this.head.querySelector("h1")?.focus(), side: (side) => (this.main.dataset.side = side),
+    });
     this.banner = new Banner(this.store, go);
     this.idle = new Idle((away) => this.store.setAway(away));
     this.head = h("header.room-head");
     this.blank = h("div.blank", {}, h("img", { src: "/static/icon.svg", alt: "", width: 48, height: 48 }), h("h2", {}, s.emptyTitle), h("p", {}, s.emptyText),
       h("div.blank-buttons", {}, h("button.primary", { type: "button", onclick: go.browse }, s.browse), h("button.plain", { type: "button", onclick: go.create }, s.newRoom)));
-    this.main = h("main.main", { id: "main" }, this.head, this.banner.el, this.blank, this.timeline.el, this.composer.el);
+    this.main = h("main.main", { id: "main", "data-view": "blank", "data-staff": this.store.orders.staff }, this.head, this.banner.el, this.blank, ...this.orderPages.els([this.timeline.el, this.composer.el]));
     this.shell = h("div.app", { "data-pane": "rooms" },
       h("a.skip", { href: "#main", onclick: (e) => { e.preventDefault(); this.composer.focus(); } }, s.skip), this.list.el, this.main);
     this.store.on("rooms", () => { this.title(); this.drawHead(); this.putOut(); });
@@ -103,6 +112,7 @@ class Page {
     this.store.socket.stop();
     this.banner.stop();
     this.idle.stop();
+    this.orderPages.stop();
     clearInterval(this.clock);
     document.removeEventListener("keydown", this.onkey);
     removeEventListener("popstate", this.onpop);
@@ -123,12 +133,13 @@ class Page {
 
   /** route opens what the address names; with `fall`, else the liveliest room on a wide screen. */
   async route(fall) {
-    const [, r, ref, seq] = location.pathname.split("/");
-    if (r === "r" && ref) return this.openRef(decodeURIComponent(ref), Number(seq) || 0, false);
+    const [, kind, ref, seq] = location.pathname.split("/");
+    if (kind === "r" && ref) return this.openRef(decodeURIComponent(ref), Number(seq) || 0, false);
+    if (kind === "o") return this.orderPages.route(ref);
     const last = this.store.find(kept(`last.${this.store.me.id}`) || "");
-    const first = last?.member ? last : this.store.sorted()[0];
+    const first = last?.member ? last : this.store.sorted().find((r) => !r.orderID);
     if (fall && first && matchMedia("(min-width: 768px)").matches) return this.open(first, 0, false);
-    this.blankPage();
+    this.view("blank");
   }
 
   async openRef(ref, seq = 0, push = true) {
@@ -138,43 +149,50 @@ class Page {
         room = this.store.adopt(await api.room(ref));
       } catch (err) {
         say(err.code === "not_found" ? s.roomMissing : words(err));
-        return this.blankPage();
+        return this.view("blank");
       }
     }
     return this.open(room, seq, push);
   }
 
   async open(room, seq = 0, push = true) {
+    if (room.orderID) return this.orderPages.open(room.orderID, { talk: true, seq, push });
+    this.path(`/r/${encodeURIComponent(room.ref)}${seq ? `/${seq}` : ""}`, push);
+    if (room.member) keep(`last.${this.store.me.id}`, room.id);
+    this.view("room", room);
+    await this.talk(room, seq);
+  }
+
+  path(path, push) {
+    if (location.pathname !== path) history[push ? "pushState" : "replaceState"](null, "", path);
+  }
+
+  /** view changes what the main pane shows: "blank", "room", "orders" or "order", with the room that is talked in. */
+  view(name, room = null) {
     const before = this.store.open;
     this.store.open = room;
     if (before && before !== room && !before.member) this.store.rooms.delete(before.id);
-    const path = `/r/${encodeURIComponent(room.ref)}${seq ? `/${seq}` : ""}`;
-    if (location.pathname !== path) history[push ? "pushState" : "replaceState"](null, "", path);
-    if (room.member) keep(`last.${this.store.me.id}`, room.id);
-    this.shell.dataset.pane = "room";
-    this.blank.hidden = true;
-    this.head.hidden = this.timeline.el.hidden = this.composer.el.hidden = false;
+    this.main.dataset.view = name;
+    this.shell.dataset.pane = name === "blank" ? "rooms" : "room";
+    this.timeline.el.hidden = this.composer.el.hidden = !room;
+    if (!room) this.timeline.show(null);
+    if (name !== "order") this.orderPages.leave();
+    this.store.emit("rooms");
+  }
+
+  /** talk shows the messages of the room in view, and the composer under them. */
+  async talk(room, seq = 0, write = true) {
     this.composer.show(room);
     this.drawHead();
     this.drawTyping();
-    this.store.emit("rooms");
-    if (matchMedia("(pointer: fine)").matches) this.composer.focus();
+    if (write && matchMedia("(pointer: fine)").matches) this.composer.focus();
     this.store.askPresence();
     await this.timeline.show(room, seq);
   }
 
-  blankPage() {
-    this.store.open = null;
-    this.timeline.show(null);
-    this.head.hidden = this.timeline.el.hidden = this.composer.el.hidden = true;
-    this.blank.hidden = false;
-    this.shell.dataset.pane = "rooms";
-    this.store.emit("rooms");
-  }
-
   home() {
-    if (location.pathname !== "/") history.pushState(null, "", "/");
-    this.blankPage();
+    this.path("/", true);
+    this.view("blank");
   }
 
   async join(info) {
@@ -191,7 +209,7 @@ class Page {
   /** putOut leaves the open room when somebody else has ended the membership. */
   putOut() {
     const room = this.store.open;
-    if (!room || room.member || this.composer.form.hidden) return;
+    if (!room || room.member || room.orderID || this.composer.form.hidden) return;
     this.store.rooms.delete(room.id);
     say(s.putOut(room.mark));
     this.home();
@@ -203,7 +221,10 @@ class Page {
   }
 
   async left(room) {
-    if (this.store.open === room) this.home();
+    if (this.store.open === room) {
+      if (room.orderID) this.orderPages.show();
+      else this.home();
+    }
     this.store.rooms.delete(room.id);
     this.store.emit("rooms");
     await this.store.refresh().catch(() => {});
@@ -248,16 +269,25 @@ class Page {
 
   drawHead() {
     const room = this.store.open;
-    if (!room) return;
-    const { here } = room;
-    const key = [room.id, room.mark, room.topic, here, room.member].join("|");
+    const { key, parts } = this.main.dataset.view.startsWith("order") ? this.orderPages.head(room) : this.roomHead(room);
     if (this.headKey === key) return;
     this.headKey = key;
-    fill(this.head, iconButton("back", s.back, () => this.home(), { class: "back" }),
-      !room.direct && h("span.room-sign", {}, icon(room.kind === "private" ? "lock" : "hash", 18)),
-      h("div.room-title", {}, h("h1", { dir: "auto" }, room.title), room.topic && h("p.topic", { dir: "auto", title: room.topic }, room.topic)),
-      here > 0 && !room.direct && h("span.here", {}, h("i.presence.online"), s.hereNow(here)),
-      iconButton("people", s.details, () => roomDetails(this.store, room, this.go)));
+    const had = document.activeElement?.localName === "h1";
+    fill(this.head, parts);
+    if (had) this.head.querySelector("h1[tabindex]")?.focus();
+  }
+
+  roomHead(room) {
+    if (!room) return { key: "", parts: [] };
+    const { here } = room;
+    return {
+      key: [room.id, room.mark, room.topic, here, room.member].join("|"),
+      parts: [iconButton("back", s.back, () => this.home(), { class: "back" }),
+        !room.direct && h("span.room-sign", {}, icon(room.sign, 18)),
+        h("div.room-title", {}, h("h1", { dir: "auto" }, room.title), room.topic && h("p.topic", { dir: "auto", title: room.topic }, room.topic)),
+        here > 0 && !room.direct && h("span.here", {}, h("i.presence.online"), s.hereNow(here)),
+        iconButton("people", s.details, () => roomDetails(this.store, room, this.go))],
+    };
   }
 
   drawTyping() {
@@ -266,7 +296,8 @@ class Page {
 
   title() {
     const unread = this.store.unread;
-    document.title = [unread && `(${badge(unread)})`, this.store.open?.mark, this.store.open && "·", s.app].filter(Boolean).join(" ");
+    const what = this.main.dataset.view.startsWith("order") ? this.orderPages.title : this.store.open?.mark;
+    document.title = [unread && `(${badge(unread)})`, what, what && "·", s.app].filter(Boolean).join(" ");
     const href = unread ? "/static/icon-unread.svg" : "/static/icon.svg";
     const link = document.getElementById("favicon");
     if (link.getAttribute("href") !== href) link.setAttribute("href", href);
@@ -294,7 +325,8 @@ class Page {
     } else if (e.altKey && (e.key === "ArrowUp" || e.key === "ArrowDown")) {
       e.preventDefault();
       const rooms = this.store.sorted().filter((r) => !e.shiftKey || r.unread || r === this.store.open);
-      const order = [...rooms.filter((r) => !r.direct), ...rooms.filter((r) => r.direct)];
+      const about = (r) => (r.orderID ? 2 : r.direct ? 1 : 0);
+      const order = rooms.filter((r) => !r.orderID || e.shiftKey).sort((a, b) => about(a) - about(b)); // as in the list, then those about orders
       const step = e.key === "ArrowUp" ? -1 : 1;
       const to = order[(order.indexOf(this.store.open) + step + order.length) % order.length];
       if (to && to !== this.store.open) this.open(to);

@@ -51,8 +51,8 @@ export class Composer {
     if (!room.member) {
       fill(this.joinBar, h("span", {}, s.notMember(room.mark)), h("button.primary", { type: "button", onclick: () => this.on.join(room) }, s.join));
     }
-    this.box.placeholder = s.write(room.mark);
-    this.box.setAttribute("aria-label", s.write(room.mark));
+    this.box.placeholder = room.orderID ? s.talkWrite : s.write(room.mark);
+    this.box.setAttribute("aria-label", this.box.placeholder);
     this.box.value = kept(this.#draftKey(room)) || "";
     this.#context();
     this.#fit();

@@ -10,7 +10,7 @@ export async function roomDetails(store, room, on) {
   const list = h("ul.member-list", {});
   const count = h("h3", {}, s.people(0));
   const message = h("p.form-message", { role: "alert" });
-  const mayInvite = room.member && !room.direct && (room.kind === "private" || room.moderates);
+  const mayInvite = room.member && !room.direct && !room.ofOrder && (room.kind === "private" || room.moderates);
   const user = field("user", s.invite, { placeholder: "@", maxLength: 65 }, s.inviteHint);
   const invite = mayInvite && form({ user }, s.invite, async (v) => {
     const name = v.user.replace(/^@/, "");
@@ -25,15 +25,15 @@ export async function roomDetails(store, room, on) {
     on.say(s.inviteSent(name));
     await load();
   });
-  const change = room.moderates && !room.direct && h("details.more", {}, h("summary", {}, s.changeRoom), changeForm(room, on));
+  const change = room.moderates && !room.direct && !room.ofOrder && h("details.more", {}, h("summary", {}, s.changeRoom), changeForm(room, on));
   if (invite) invite.classList.add("inline");
   const dialog = open("sheet", room.mark,
     room.topic && h("p.dialog-text", { dir: "auto" }, room.topic),
     change, invite, h("section", {}, count, message, list),
-    room.member && !room.direct && h("div.dialog-buttons.low", {}, h("button.plain.danger", {
+    room.member && !room.direct && (!room.ofOrder || room.moderates) && h("div.dialog-buttons.low", {}, h("button.plain.danger", {
       type: "button",
       onclick: async () => {
-        if (!(await ask(s.leaveAsk(room.mark), s.leaveText, s.leave))) return;
+        if (!(await ask(s.leaveAsk(room.mark), room.ofOrder ? s.leaveTalkText : s.leaveText, s.leave))) return;
         try {
           await api.dropMember(room.id, "me");
           dialog.close();
@@ -59,7 +59,7 @@ export async function roomDetails(store, room, on) {
     const state = room.status(m.user.id);
     const text = s.statuses[state];
     const name = m.user.display_name;
-    const kickable = !mine && !room.direct && (room.role === "owner" || (room.role === "moderator" && m.role !== "owner"));
+    const kickable = !mine && !room.direct && !room.ofOrder && (room.role === "owner" || (room.role === "moderator" && m.role !== "owner"));
     const role = room.role === "owner" && !room.direct
       ? h("select", { "aria-label": s.roleOf(name), onchange: (e) => act(() => api.setMember(room.id, m.user.id, { role: e.target.value })) },
         Object.entries(s.roles).map(([value, label]) => h("option", { value, selected: value === m.role }, label)))

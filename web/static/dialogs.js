@@ -70,12 +70,12 @@ export function form(fields, label, run, ...extra) {
 }
 
 /** ask wants a yes; it resolves true or false. */
-export function ask(title, text, yes) {
+export function ask(title, text, yes, no = s.cancel) {
   return new Promise((resolve) => {
     let answer = false;
     const dialog = open("small", title, h("p.dialog-text", {}, text),
       h("div.dialog-buttons", {},
-        h("button.plain", { type: "button", onclick: () => dialog.close() }, s.cancel),
+        h("button.plain", { type: "button", onclick: () => dialog.close() }, no),
         h("button.primary.alarm", { type: "button", autofocus: true, onclick: () => { answer = true; dialog.close(); } }, yes)));
     dialog.addEventListener("close", () => resolve(answer));
   });
@@ -171,7 +171,7 @@ export function find(store, on) {
     found = store.sorted().filter((r) => r.title.toLowerCase().includes(word))
       .sort((a, b) => (b.unread > 0) - (a.unread > 0) || b.title.toLowerCase().startsWith(word) - a.title.toLowerCase().startsWith(word)).slice(0, 12);
     fill(list, found.map((room, i) => h("li", { role: "option", id: `find-${i}`, "aria-selected": String(i === at), onclick: () => go(room), onmousemove: () => { if (at !== i) { at = i; draw(); } } },
-      room.direct ? avatar(room.others[0]?.id, room.title, "small") : h("span.room-sign", {}, icon(room.kind === "private" ? "lock" : "hash", 16)),
+      room.direct ? avatar(room.others[0]?.id, room.title, "small") : h("span.room-sign", {}, icon(room.sign, 16)),
       h("span", { dir: "auto" }, room.title), room.unread > 0 && h("span.badge", {}, String(room.unread)))),
     !found.length && h("li.none", {}, s.nothingFound));
     input.setAttribute("aria-activedescendant", found.length ? `find-${at}` : "");

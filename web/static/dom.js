@@ -64,6 +64,8 @@ const PATHS = {
   more: "M5 10h.01M10 10h.01M15 10h.01",
   copy: "M7.500 7.500h8v9h-8zM12.500 7.500v-4h-8v9h3",
   keys: "M3 5.5h14a1 1 0 0 1 1 1v7a1 1 0 0 1-1 1H3a1 1 0 0 1-1-1v-7a1 1 0 0 1 1-1ZM5 8.500h.01M8.300 8.500h.01M11.600 8.500h.01M15 8.500h.01M6 11.700h8",
+  box: "M3.500 6.500 10 3l6.500 3.500v7L10 17l-6.500-3.500ZM3.500 6.500 10 10l6.500-3.500M10 10v7",
+  talk: "M4.500 4h11a1 1 0 0 1 1 1v7.500a1 1 0 0 1-1 1H10l-3.500 3v-3h-2a1 1 0 0 1-1-1V5a1 1 0 0 1 1-1Z",
   at: "M13 10a3 3 0 1 1-6 0 3 3 0 0 1 6 0ZM13 7v4.200c0 2.300 3.800 2.200 3.800-1.500A6.800 6.800 0 1 0 13.500 16",
 };
 
@@ -85,6 +87,13 @@ export function icon(name, size = 18) {
 export function iconButton(name, label, onclick, props) {
   return h("button.icon-button", { type: "button", title: label, "aria-label": label, onclick, ...props }, icon(name));
 }
+
+/** here makes a link that is followed in this page, unless a key asks for another tab. */
+export const here = (go) => (e) => {
+  if (e.ctrlKey || e.metaKey || e.shiftKey) return;
+  e.preventDefault();
+  go();
+};
 
 /** hue gives a stable angle for an id, for avatars. */
 export function hue(id) {
@@ -116,7 +125,7 @@ export function keyed(el, rows) {
         const focused = node.contains(document.activeElement);
         if (at === node) at = fresh;
         node.replaceWith(fresh);
-        if (focused && fresh.tabIndex >= -1) fresh.focus({ preventScroll: true });
+        if (focused) (fresh.hasAttribute("tabindex") ? fresh : fresh.querySelector("a, button") || fresh).focus({ preventScroll: true });
       }
       node = fresh;
     }

@@ -4,6 +4,9 @@ const clock = new Intl.DateTimeFormat(undefined, { hour: "numeric", minute: "2-d
 const full = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "medium" });
 const dayThisYear = new Intl.DateTimeFormat(undefined, { weekday: "long", day: "numeric", month: "long" });
 const dayOtherYear = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "long", year: "numeric" });
+const date = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
+const dateTime = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+const short = new Intl.RelativeTimeFormat(undefined, { numeric: "auto", style: "short" });
 const relative = new Intl.RelativeTimeFormat(undefined, { numeric: "auto" });
 const bytes = new TextEncoder();
 
@@ -16,6 +19,17 @@ export function millis(at) {
 
 export const timeOf = (ms) => clock.format(ms);
 export const fullTime = (ms) => full.format(ms);
+export const dateOf = (ms) => date.format(ms);
+export const dateTimeOf = (ms) => dateTime.format(ms);
+
+/** ago tells how long since, in the largest unit that fits: "12 min ago". */
+export function ago(ms, now = Date.now()) {
+  const minutes = Math.round((ms - now) / 60_000);
+  if (minutes >= 0) return short.format(0, "second");
+  if (minutes > -60) return short.format(minutes, "minute");
+  if (minutes > -24 * 60) return short.format(Math.round(minutes / 60), "hour");
+  return short.format(Math.round(minutes / 60 / 24), "day");
+}
 
 /** dayKey is the same for two times of one local day. */
 export function dayKey(ms) {

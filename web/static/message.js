@@ -35,6 +35,11 @@ export function rows({ room, me, echoes, marked, quotes, on }) {
         before = null;
       }
     }
+    if (item.kind === "system") {
+      out.push({ key: `m${item.seq}`, version: String(item.version), note: true, make: () => system(item) });
+      before = null;
+      continue;
+    }
     if (item.note) {
       const text = note(item, room);
       out.push({ key: `m${item.seq}`, version: text, note: true, make: () => h("p.note", { dir: "auto" }, text) });
@@ -68,10 +73,16 @@ function follows(before, item) {
 
 function start(room) {
   return h("div.start", {},
-    room.direct ? avatar(room.others[0]?.id, room.title, "large") : h("span.start-sign", {}, icon(room.kind === "private" ? "lock" : "hash", 26)),
-    h("h2", { dir: "auto" }, room.direct ? s.directEmpty(room.title) : s.roomEmpty(room.mark)),
+    room.direct ? avatar(room.others[0]?.id, room.title, "large") : h("span.start-sign", {}, icon(room.sign, 26)),
+    h("h2", { dir: "auto" }, room.orderID ? room.title : room.direct ? s.directEmpty(room.title) : s.roomEmpty(room.mark)),
     room.topic && h("p.topic", { dir: "auto" }, room.topic),
-    h("p", {}, room.direct ? s.directEmptyText : s.roomEmptyText));
+    h("p", {}, room.orderID ? s.talkEmptyText : room.direct ? s.directEmptyText : s.roomEmptyText));
+}
+
+/** system is a line that the server wrote: what became of the order. */
+function system(item) {
+  const at = h("time", { dateTime: new Date(item.at).toISOString(), title: fullTime(item.at) }, timeOf(item.at));
+  return h("p.note.system", { "data-seq": item.seq, tabIndex: -1 }, icon("box", 15), h("span", { dir: "auto" }, item.text), at);
 }
 
 function separator(kind, text) {

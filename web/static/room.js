@@ -17,6 +17,7 @@ export class Room {
     this.names = new Map(); // user id → display name, of whoever was seen
     this.newAfter = 0; // the "new" line stands after this seq; 0: no line
     this.present();
+    this.talk = null; // what was last said, for the queue: {seq, at, actor, text}
     this.log = new RoomLog({
       epoch: info.epoch, cursor: info.head,
       deliver: (event) => deliver(this, event),
@@ -28,6 +29,7 @@ export class Room {
   /** update takes the server's newer words about the room; events up to its head are in its counts. */
   update(info) {
     this.kind = info.kind;
+    this.orderID = info.order_id || ""; // of the order that it is about
     this.name = info.name || "";
     this.topic = info.topic || "";
     this.role = info.role || "";
@@ -43,6 +45,17 @@ export class Room {
 
   get direct() {
     return this.kind === "direct";
+  }
+
+  /** ofOrder: the server says who is in it and what it is called. */
+  get ofOrder() {
+    return this.kind === "order";
+  }
+
+  /** sign is the icon that stands before the title. */
+  get sign() {
+    if (this.ofOrder) return "box";
+    return this.kind === "public" ? "hash" : "lock";
   }
 
   get member() {
@@ -85,6 +98,13 @@ export class Room {
   /** here is how many are online and not away; 0 when nobody knows. */
   get here() {
     return this.presence.online.size - this.presence.away.size;
+  }
+
+  /** hears keeps the newest thing that a person said, as a message or an event. */
+  hears(m) {
+    if ((m.type || "message") !== "message" || m.kind === "system" || m.seq <= (this.talk?.seq || 0)) return;
+    this.names.set(m.actor.id, m.actor.name);
+    this.talk = { seq: m.seq, at: millis(m.at), actor: m.actor, text: m.text };
   }
 
   writes(user, now = Date.now()) {

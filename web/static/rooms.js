@@ -1,6 +1,6 @@
 // The pane of rooms: what there is, what is unread, who is there.
 
-import { h, icon, iconButton, avatar, keyed, fill } from "./dom.js";
+import { h, icon, iconButton, avatar, here, keyed, fill } from "./dom.js";
 import { badge } from "./format.js";
 import { s } from "./strings.js";
 
@@ -16,18 +16,20 @@ export class RoomList {
     this.on = on;
     this.rooms = h("ul.room-list", { "aria-label": s.rooms });
     this.direct = h("ul.room-list", { "aria-label": s.direct });
+    this.orders = h("a.room", { href: "/o", onclick: here(() => on.orders()), hidden: true });
     this.me = h("button.me", { type: "button", "aria-haspopup": "dialog", title: s.menu, onclick: () => on.menu() });
     this.el = h("nav.rail", { "aria-label": s.rooms },
       h("header.rail-head", {},
         h("a.wordmark", { href: "/", onclick: (e) => { e.preventDefault(); on.home(); } }, h("img", { src: "/static/icon.svg", alt: "", width: 26, height: 26 }), s.app),
         iconButton("compass", s.browse, () => on.browse())),
       h("button.finder", { type: "button", onclick: () => on.find() }, icon("search", 16), h("span", {}, s.jump), h("kbd", { "aria-hidden": "true" }, /Mac|iPhone|iPad/.test(navigator.platform) ? "⌘K" : "Ctrl K")),
-      h("div.rail-scroll", {},
+      h("div.rail-scroll", {}, this.orders,
         this.#section(s.rooms, this.rooms, iconButton("plus", s.newRoom, () => on.create())),
         this.#section(s.direct, this.direct, iconButton("plus", s.newDirect, () => on.direct()))),
       h("footer.rail-foot", {}, this.me));
     store.on("rooms", () => this.draw());
     store.on("presence", () => this.draw());
+    store.on("orders", () => this.draw());
     this.drawMe();
   }
 
@@ -46,10 +48,26 @@ export class RoomList {
     this.pending = true;
     queueMicrotask(() => {
       this.pending = false;
-      const all = this.store.sorted();
+      this.#drawOrders();
+      const all = this.store.sorted().filter((r) => !r.orderID);
       keyed(this.rooms, this.#rows(all.filter((r) => !r.direct), s.noRooms));
       keyed(this.direct, this.#rows(all.filter((r) => r.direct), ""));
     });
+  }
+
+  /** drawOrders draws the way to the orders, for who has some. */
+  #drawOrders() {
+    const { present, fresh } = this.store.orders;
+    const key = [present, fresh.size].join("|");
+    const shown = this.on.atOrders();
+    this.orders.toggleAttribute("aria-current", false);
+    if (shown) this.orders.setAttribute("aria-current", "page");
+    if (this.orders.dataset.key === key) return;
+    this.orders.dataset.key = key;
+    this.orders.hidden = !present;
+    this.orders.classList.toggle("unread", fresh.size > 0);
+    fill(this.orders, h("span.room-sign", {}, icon("box", 17)), h("span.room-name", {}, s.orders),
+      fresh.size > 0 && h("span.badge", {}, h("span", { "aria-hidden": "true" }, badge(fresh.size)), h("span.unseen", {}, s.orderNews(fresh.size))));
   }
 
   #rows(rooms, empty) {
@@ -63,15 +81,11 @@ export class RoomList {
         version: [room.mark, unread, open, presence].join("|"),
         make: () => h("li", {}, h("a.room", {
           href: `/r/${encodeURIComponent(room.ref)}`, class: unread ? "unread" : "", "aria-current": open ? "page" : null,
-          onclick: (e) => {
-            if (e.ctrlKey || e.metaKey || e.shiftKey) return;
-            e.preventDefault();
-            this.on.open(room);
-          },
+          onclick: here(() => this.on.open(room)),
         },
         room.direct
           ? h("span.room-sign", {}, avatar(room.others[0]?.id, room.title, "small"), h("i.presence", { class: presence, title: s.statuses[presence] }))
-          : h("span.room-sign", {}, icon(room.kind === "private" ? "lock" : "hash", 16)),
+          : h("span.room-sign", {}, icon(room.sign, 16)),
         h("span.room-name", { dir: "auto" }, room.title),
         room.direct && h("span.unseen", {}, s.statuses[presence]),
         unread > 0 && h("span.badge", {}, badge(unread), h("span.unseen", {}, ` ${s.unread("").trim()}`)))),

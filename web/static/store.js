@@ -4,6 +4,7 @@
 //   rooms            the list, an order, a count or a name changed
 //   messages {room, item?}   a room's window changed; item is a new last message
 //   typing, presence {room}
+//   orders, order    see orders.js
 //   connection       state of the socket, or of catching up
 //   reset {room}     the server restored the room
 
@@ -23,6 +24,7 @@ export class Store {
   #listeners = new Map();
   #catching = new Map(); // room id → head that has to be reached
   #refreshing = null;
+  #again = null; // the refresh that follows the one on its way
   #away = false;
   #presence = true; // until the server says that it has none
 
@@ -30,10 +32,11 @@ export class Store {
     this.me = me;
   }
 
-  /** attach gives the store its socket and outbox. */
-  attach(socket, outbox) {
+  /** attach gives the store its socket, its outbox, and the model of orders. */
+  attach(socket, outbox, orders) {
     this.socket = socket;
     this.outbox = outbox;
+    this.orders = orders;
   }
 
   on(topic, fn) {
@@ -65,9 +68,16 @@ export class Store {
     return this.#catching.size > 0;
   }
 
-  /** refresh reads the list of my rooms again and joins what is new. */
+  /** refresh reads the list of my rooms again and joins what is new; what it reads is no older than the call. */
   refresh() {
-    this.#refreshing ||= this.#refresh().finally(() => (this.#refreshing = null));
+    if (this.#refreshing) {
+      this.#again ||= this.#refreshing.catch(() => {}).then(() => {
+        this.#again = null;
+        return this.refresh();
+      });
+      return this.#again;
+    }
+    this.#refreshing = this.#refresh().finally(() => (this.#refreshing = null));
     return this.#refreshing;
   }
 
@@ -151,6 +161,7 @@ export class Store {
 
   /** frame is the socket's onFrame. */
   frame(frame) {
+    if (frame.room?.startsWith("orders/")) return this.orders.frame(frame);
     const room = this.rooms.get(frame.room);
     if (LOG_TYPES.has(frame.type) || (room && frame.seq && frame.epoch)) {
       if (room) this.#event(room, frame);
@@ -176,6 +187,7 @@ export class Store {
 
   #event(room, event) {
     room.activity = Math.max(room.activity, millis(event.at));
+    room.hears(event);
     const what = room.log.take(event);
     if (what === "old") this.emit("rooms");
     if (what === "foreign") this.#foreign(room);
@@ -198,7 +210,7 @@ export class Store {
     if (event.seq > room.countedTo) room.countedTo = event.seq;
     const item = room.window.apply(event);
     if (room !== this.open) room.window.cut("start");
-    this.emit("messages", { room, item: event.type === "message" ? item || { actor: event.actor, below: true, text: event.text, seq: event.seq } : null });
+    this.emit("messages", { room, item: event.type === "message" ? item || { actor: event.actor, below: true, kind: event.kind, text: event.text, seq: event.seq } : null });
     this.emit("typing", { room });
     this.emit("rooms");
   }

@@ -117,7 +117,7 @@ export class Timeline {
 
   /** lastOwn is the newest message of mine that may be edited. */
   lastOwn() {
-    return this.room?.window.items.findLast((m) => !m.note && !m.deleted && m.actor.id === this.store.me.id) || null;
+    return this.room?.window.items.findLast((m) => !m.note && m.kind !== "system" && !m.deleted && m.actor.id === this.store.me.id) || null;
   }
 
   itemOf(row) {
