@@ -1,71 +1,40 @@
 package main
 
 import (
-	"fmt"
-	"slices"
-	"strings"
 	"testing"
 
 	"hubbub/internal/testenv/browser"
 	"hubbub/orders"
 )
 
-// The page offers the steps that the server takes, and has words for each status.
-func TestPageKnowsTheSteps(t *testing.T) {
-	_, people := pages(t, "ada")
+// The room of an order at the page of its customer: what the server says is a
+// quiet line that counts as unread, and nothing is offered that would be refused.
+func TestPageShowsARoomOfAnOrder(t *testing.T) {
+	n, people := pages(t, "ada")
 	ada := people[0]
-	browser.Eval[any](ada, `void Promise.all([import("/static/orders.js"), import("/static/strings.js")]).then(([o, t]) => {
-		window.steps = Object.entries(o.NEXT).map(([from, to]) => from + ": " + to.join(", "));
-		window.words = Object.keys(t.s.statuses).filter((x) => t.s.statusText[x] && (x === "pending" || t.s.stepTo[x]));
-	})`)
-	ada.Until("the modules", `window.words`)
-	var steps, words []string
-	for _, from := range orders.Statuses {
-		next := make([]string, 0, 3)
-		for _, to := range from.Next() {
-			next = append(next, string(to))
-		}
-		steps = append(steps, string(from)+": "+strings.Join(next, ", "))
-		words = append(words, string(from))
+	customer := orders.Caller{ID: browser.Eval[string](ada, `hubbub.store.me.id`), Role: orders.Customer}
+	shop := newTill(t, n.orders)
+	id := shop.place(customer.ID)
+	room, _, err := n.orders.OpenRoom(t.Context(), customer, id)
+	if err != nil {
+		t.Fatal(err)
 	}
-	for _, c := range []struct {
-		got  []string
-		want []string
-	}{{browser.Eval[[]string](ada, `window.steps`), steps}, {browser.Eval[[]string](ada, `window.words`), words}} {
-		slices.Sort(c.got)
-		slices.Sort(c.want)
-		if !slices.Equal(c.got, c.want) {
-			t.Errorf("the page has %q, the server %q", c.got, c.want)
-		}
-	}
-}
+	ada.Until("the room is listed", `[...document.querySelectorAll(".room .room-name")].some((e) => e.textContent.startsWith("Order "))`)
+	shop.move(id, orders.Paid)
+	ada.Until("a badge of 1", `document.querySelector(".room.unread .badge")?.firstChild.data === "1"`)
 
-// An amount is exact up to the largest that an order can have, and its minor unit
-// is that of ISO 4217, also where the browser would write other digits.
-func TestPageWritesMoney(t *testing.T) {
-	_, people := pages(t, "ada")
-	ada := people[0]
-	browser.Eval[any](ada, `void import("/static/money.js").then((m) => (window.money = (...a) => m.money(...a).replace(/\s/g, " ")))`)
-	ada.Until("the module", `window.money`)
-	for _, c := range []struct {
-		minor    int64
-		currency string
-		want     string
-	}{
-		{1250, "EUR", "€12.50"},
-		{5, "EUR", "€0.05"},
-		{0, "USD", "$0.00"},
-		{-500, "EUR", "-€5.00"},
-		{12800, "JPY", "¥12,800"},
-		{12500, "KWD", "KWD 12.500"},
-		{7, "BHD", "BHD 0.007"},
-		{199900, "HUF", "HUF 1,999.00"},
-		{150000, "IDR", "IDR 1,500.00"},
-		{1000, "ISK", "ISK 1,000"},
-		{orders.MaxTotal, "EUR", "€90,071,992,547,409.91"},
-	} {
-		if got := browser.Eval[string](ada, fmt.Sprintf(`window.money(%d, %q)`, c.minor, c.currency)); got != c.want {
-			t.Errorf("%d %s is shown as %q, want %q", c.minor, c.currency, got, c.want)
-		}
+	ada.Open("/r/" + room)
+	ada.Until("the step is told", `[...document.querySelectorAll(".note")].some((e) => e.textContent.endsWith("pending → paid"))`)
+	ada.Post("when will it come?")
+	ada.WaitFor("when will it come?")
+	shop.move(id, orders.Packed)
+	ada.Until("the next step is told live", `document.querySelector(".note:last-child")?.textContent.endsWith("paid → packed")`)
+	if got := ada.Texts(); len(got) != 1 {
+		t.Errorf("what the server says stands among the messages: %q", got)
+	}
+	ada.Click(`[aria-label="Room details"]`)
+	ada.Until("the details", `!!document.querySelector("dialog .member-list li")`)
+	if n := browser.Eval[int](ada, `document.querySelectorAll("dialog form, dialog details, dialog .danger").length`); n != 0 {
+		t.Errorf("%d things are offered that would be refused", n)
 	}
 }

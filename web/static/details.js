@@ -57,7 +57,7 @@ export async function roomDetails(store, room, on) {
   function row(m) {
     const mine = m.user.id === store.me.id;
     const state = room.status(m.user.id);
-    const text = s.presences[state];
+    const text = s.statuses[state];
     const name = m.user.display_name;
     const kickable = !mine && !room.direct && !room.ofOrder && (room.role === "owner" || (room.role === "moderator" && m.role !== "owner"));
     const role = room.role === "owner" && !room.direct

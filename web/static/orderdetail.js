@@ -114,7 +114,7 @@ export class OrderDetail {
     return h("div.order-state", { "data-status": order.status },
       h("ol.way", { "aria-label": s.status }, way.map((step, i) => h("li", {
         class: i < at ? "done" : i === at ? "now" : "", "aria-current": i === at ? "step" : null,
-      }, h("i", {}, i < at && icon("check", 12)), h("span", {}, s.statuses[step] || step)))),
+      }, h("i", {}, i < at && icon("check", 12)), h("span", {}, s.orderStatuses[step] || step)))),
       h("p.order-says", {}, s.statusText[order.status] || ""));
   }
 
@@ -174,13 +174,15 @@ export class OrderDetail {
     this.#message = words(err);
     if (err.code !== "illegal_step") return;
     const order = await this.orders.read(id).catch(() => null);
-    if (order) this.#message = s.stepTaken(s.statuses[order.status] || order.status);
+    if (order) this.#message = s.stepTaken(s.orderStatuses[order.status] || order.status);
   }
 
   /** focus goes on with what can be done now, since the pressed button may be gone. */
   #focus() {
+    const at = document.activeElement;
+    if (at && at !== document.body && !at.closest("dialog")) return;
     const group = this.body.querySelector(".order-actions");
-    if (document.activeElement === document.body) (group?.querySelector("button:not(.order-talk)") || group)?.focus();
+    (group?.querySelector("button:not(.order-talk)") || group)?.focus();
   }
 }
 

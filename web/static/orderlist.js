@@ -8,7 +8,7 @@ import { s } from "./strings.js";
 
 /** statusBadge says where an order stands, in words and in a colour. */
 export function statusBadge(status) {
-  return h("span.status", { "data-status": status }, s.statuses[status] || status);
+  return h("span.status", { "data-status": status }, s.orderStatuses[status] || status);
 }
 
 /** orderPath is the address of an order on the page. */
@@ -29,9 +29,9 @@ export class OrderList {
     store.on("orders", () => this.#later());
   }
 
-  /** show reads the list when that was not done yet. */
+  /** show reads the list when that was not done yet. Staff read it each time: no stream tells of others' orders. */
   show() {
-    if (this.orders.state === "new") this.orders.load();
+    if (this.orders.state === "new" || this.orders.staff) this.orders.load(true);
     this.draw();
   }
 

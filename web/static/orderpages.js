@@ -58,14 +58,15 @@ export class OrderPages {
     this.all = all && this.orders.staff;
     this.page.path(this.all ? ALL : HOME, push);
     this.page.view("orders");
-    this.list.el.hidden = this.orders.staff && !this.all;
-    if (this.queue) this.queue.el.hidden = this.all;
+    const part = this.orders.staff && !this.all ? this.queue : this.list;
+    this.list.el.hidden = part !== this.list;
+    if (this.queue) this.queue.el.hidden = part !== this.queue;
     if (this.tools) fill(this.tabs, this.#tab(HOME, s.queue, !this.all), this.#tab(ALL, s.ordersAll, this.all));
-    (this.orders.staff && !this.all ? this.queue : this.list).show();
+    part.show();
     this.page.drawHead();
     // Coming back, the person goes on where they were.
-    const row = before && this.home.querySelector(`[data-order="${CSS.escape(before)}"]`);
-    if (row?.offsetParent) row.focus();
+    const row = before && part.el.querySelector(`[data-order="${CSS.escape(before)}"]`);
+    if (row) row.focus();
     else this.page.focusHead();
   }
 
@@ -177,7 +178,7 @@ export class OrderPages {
     if (document.hasFocus()) this.orders.looked(this.id);
     if (!this.store.open && this.detail.order) this.#attach();
     // In the talk the change is a message, and is read aloud as one.
-    if (event?.change === "moved" && !this.store.open) this.page.hear(s.order(event.number), s.orderIs(s.statuses[event.status] || event.status));
+    if (event?.change === "moved" && !this.store.open) this.page.hear(s.order(event.number), s.orderIs(s.orderStatuses[event.status] || event.status));
   }
 
   #rooms() {

@@ -84,10 +84,10 @@ export class RoomList {
           onclick: here(() => this.on.open(room)),
         },
         room.direct
-          ? h("span.room-sign", {}, avatar(room.others[0]?.id, room.title, "small"), h("i.presence", { class: presence, title: s.presences[presence] }))
+          ? h("span.room-sign", {}, avatar(room.others[0]?.id, room.title, "small"), h("i.presence", { class: presence, title: s.statuses[presence] }))
           : h("span.room-sign", {}, icon(room.sign, 16)),
         h("span.room-name", { dir: "auto" }, room.title),
-        room.direct && h("span.unseen", {}, s.presences[presence]),
+        room.direct && h("span.unseen", {}, s.statuses[presence]),
         unread > 0 && h("span.badge", {}, badge(unread), h("span.unseen", {}, ` ${s.unread("").trim()}`)))),
       };
     });

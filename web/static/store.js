@@ -24,6 +24,7 @@ export class Store {
   #listeners = new Map();
   #catching = new Map(); // room id → head that has to be reached
   #refreshing = null;
+  #again = null; // the refresh that follows the one on its way
   #away = false;
   #presence = true; // until the server says that it has none
 
@@ -67,9 +68,16 @@ export class Store {
     return this.#catching.size > 0;
   }
 
-  /** refresh reads the list of my rooms again and joins what is new. */
+  /** refresh reads the list of my rooms again and joins what is new; what it reads is no older than the call. */
   refresh() {
-    this.#refreshing ||= this.#refresh().finally(() => (this.#refreshing = null));
+    if (this.#refreshing) {
+      this.#again ||= this.#refreshing.catch(() => {}).then(() => {
+        this.#again = null;
+        return this.refresh();
+      });
+      return this.#again;
+    }
+    this.#refreshing = this.#refresh().finally(() => (this.#refreshing = null));
     return this.#refreshing;
   }
 

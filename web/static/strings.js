@@ -62,7 +62,7 @@ export const s = {
   details: "Room details",
   people: (n) => `${n} ${plural(n, "person", "people")}`,
   hereNow: (n) => `${n} here now`,
-  presences: { online: "online", away: "away", offline: "offline", unknown: "presence unknown" },
+  statuses: { online: "online", away: "away", offline: "offline", unknown: "presence unknown" },
 
   message: "Message",
   write: (name) => `Message ${name}`,
@@ -226,7 +226,7 @@ export const s = {
   loadMore: "Show more",
   loading: "Loading…",
   status: "Status",
-  statuses: {
+  orderStatuses: {
     pending: "Pending", paid: "Paid", packed: "Packed", shipped: "Shipped", delivered: "Delivered",
     returned: "Returned", cancelled: "Cancelled", refunded: "Refunded",
   },

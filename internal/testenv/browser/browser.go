@@ -184,6 +184,14 @@ func (p *Page) Open(path string) {
 	p.Until("the room is loaded", `document.querySelector(".edge")?.dataset.state !== "error" && hubbub.store.open?.window.loaded && hubbub.store.connection.state === "open" && hubbub.store.open.seen`)
 }
 
+// Visit goes to a path that need not be a room, such as /o, and waits until the
+// page is connected.
+func (p *Page) Visit(path string) {
+	p.t.Helper()
+	p.goTo(path)
+	p.Until("the page is connected", `window.hubbub?.store.connection.state === "open"`)
+}
+
 // Post writes one line into the open room's composer and presses Enter. It does
 // not wait for the ack: WaitFor does.
 func (p *Page) Post(text string) {
