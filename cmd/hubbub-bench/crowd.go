@@ -76,7 +76,7 @@ func (c *crowd) close() { c.poller.close() }
 // connect brings everybody who has no socket to where they were, and waits
 // until they follow their rooms.
 func (c *crowd) connect(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, setupTime)
+	ctx, cancel := context.WithTimeout(ctx, c.o.setupTime())
 	defer cancel()
 	for {
 		g, gctx := errgroup.WithContext(ctx)

@@ -109,7 +109,7 @@ func (l *load) nodeCrowd(ctx context.Context) (*crowd, error) {
 	defer rest.close()
 	m := newMint(strings.ToLower(rand.Text()[:8]), l.o.Payload, l.o.Seed)
 	l.say("making %d users and %d rooms", l.o.Clients, l.o.Rooms)
-	made, cancel := context.WithTimeout(ctx, setupTime)
+	made, cancel := context.WithTimeout(ctx, l.o.setupTime())
 	defer cancel()
 	users, err := makeAccounts(made, rest, m.run, l.o.options)
 	if err == nil {

@@ -224,6 +224,12 @@ func TestLoadArguments(t *testing.T) {
 		"fanout --runs 0":                    "--runs",
 		"fanout --readers 1001":              "--readers",
 		"fanout --ramp --p99 0":              "--p99",
+		"idle --clients 9999999":             "ulimit",
+		"resume --readers 0":                 "writers",
+		"history --page 201":                 "--page",
+		"history --events 10 --page 10":      "--page",
+		"idle --ramp":                        "not with idle",
+		"storm --events 0":                   "--events",
 		"fanout extra":                       "not a flag",
 	} {
 		if _, err := parseLoad(strings.Fields(args), io.Discard); err == nil || !strings.Contains(err.Error(), want) {

@@ -187,6 +187,8 @@ func (o *loadOptions) checkLoad() error {
 		return fmt.Errorf("--events: from 1 to %d", maxEvents)
 	case o.Page < 1 || o.Page > wire.MaxPage || o.Scene == sceneHistory && o.Page >= o.Events:
 		return fmt.Errorf("--page: from 1 to %d, and below --events", wire.MaxPage)
+	case o.files() > fileLimit():
+		return fmt.Errorf("--clients: %d of them take %d open files, and this process may have %d (ulimit -n)", o.Clients, o.files(), fileLimit())
 	case (o.Ramp || o.Floor) && !talks:
 		return fmt.Errorf("--ramp and --floor: not with %s", o.Scene)
 	case o.AckP99 < 0:
@@ -208,4 +210,19 @@ func (o *loadOptions) checkLoad() error {
 		}
 	}
 	return nil
+}
+
+// files is how many descriptors a load may need at once.
+func (o *loadOptions) files() int {
+	const others = 100
+	n := o.Clients
+	if o.Floor || o.Scene == sceneStorm { // as many for the floor; or two each, while they connect at once
+		n *= 2
+	}
+	return n + connectParallel + others
+}
+
+// setupTime bounds the making of users and rooms and the first joins.
+func (o *loadOptions) setupTime() time.Duration {
+	return setupTime + time.Duration(o.Clients+o.Rooms)*20*time.Millisecond
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"sync"
 	"syscall"
@@ -31,6 +32,15 @@ const (
 	pollEvents = 512       // sockets that one call tells of
 	pollBuffer = 256 << 10 // bytes that one read takes
 )
+
+// fileLimit is how many descriptors this process may have.
+func fileLimit() int {
+	var l unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &l); err != nil || l.Cur > math.MaxInt32 {
+		return math.MaxInt32
+	}
+	return int(l.Cur)
+}
 
 // newPoller starts a poller; close ends it and all its sockets.
 func newPoller(now func() time.Duration) (*poller, error) {

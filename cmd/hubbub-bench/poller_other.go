@@ -16,6 +16,7 @@ type (
 
 var errLinux = errors.New("load needs Linux: it reads its sockets with epoll, and processor times from /proc")
 
+func fileLimit() int                                               { return 0 }
 func newPoller(func() time.Duration) (*poller, error)              { return nil, errLinux }
 func (*poller) add(syscall.Conn, []byte, handler) (*socket, error) { return nil, errLinux }
 func (*poller) close()                                             {}
