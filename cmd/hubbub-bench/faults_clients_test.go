@@ -54,6 +54,7 @@ func clientFaults() []fault {
 				return ""
 			},
 		},
+		stalledReaders(),
 		{
 			name:   "clients that vanish without a word",
 			long:   true,

@@ -138,7 +138,8 @@ func stuck(a *attack, lazy []*listener, node *fleetNode, acct account, room stri
 	}
 }
 
-// chatter posts messages of a size to a room at a steady rate until stop is called.
+// chatter posts messages of a size to a room at a steady rate until stop is
+// called, or the test ends.
 func (a *attack) chatter(n *fleetNode, acct account, room string, rate, size int) (stop func()) {
 	r := newREST([]string{"http://" + n.Addr()})
 	over := make(chan struct{})
@@ -161,11 +162,13 @@ func (a *attack) chatter(n *fleetNode, acct account, room string, rate, size int
 			})
 		}
 	})
-	return func() {
+	stop = sync.OnceFunc(func() {
 		close(over)
 		wg.Wait()
 		r.close()
-	}
+	})
+	a.t.Cleanup(stop)
+	return stop
 }
 
 // head is where a room's log stands.
