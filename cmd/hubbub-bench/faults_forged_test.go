@@ -21,7 +21,7 @@ func forgeries() []fault {
 			}
 			return ""
 		},
-		judge: acksAsEver,
+		steady: true,
 	}}
 }
 

@@ -28,6 +28,8 @@ type fault struct {
 	long  bool // takes too long for a short run
 	fleet fleetOptions
 	heavy bool // the long form needs the machine for itself
+	// steady: nobody waits for what is broken to be told that a message is stored.
+	steady bool
 	// load changes what verify does; may be nil. Sending goes on until strike
 	// has returned, and a second longer.
 	load func(a *attack)
@@ -147,6 +149,10 @@ func (s *suite) run(t *testing.T, f fault, seed uint64, rows *table) {
 		t.Fatal(err)
 	}
 
+	var beside *yardstick
+	if f.steady {
+		beside = a.yardstick()
+	}
 	ctx, enough := context.WithCancel(t.Context())
 	defer enough()
 	type outcome struct {
@@ -187,6 +193,9 @@ func (s *suite) run(t *testing.T, f fault, seed uint64, rows *table) {
 			t.Error(err)
 		}
 		t.Errorf("verdict %s, seed %d\n%s", r.Verdict, seed, b.String())
+	}
+	if beside != nil {
+		beside.judge(a, r)
 	}
 	if f.judge != nil {
 		f.judge(a, r)
