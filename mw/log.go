@@ -7,9 +7,6 @@ import (
 	"time"
 )
 
-// entry is the part of a log line that links further in know.
-type entry struct{ user string }
-
 // Log writes one line per request when it has been served: for a WebSocket that
 // is when it ended. Attributes: method, route (the path, if no route matched),
 // status, bytes, duration, address, request_id and, if known, user. A handler
@@ -24,8 +21,8 @@ func Log(log *slog.Logger, route func(*http.Request) string, quiet func(*http.Re
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			start := time.Now()
-			rec, e, served := record(w), &entry{}, false
-			r = r.WithContext(context.WithValue(r.Context(), entryKey, e))
+			rec, served := record(w), false
+			n, r := noted(r)
 			defer func() {
 				if served && rec.status == 0 {
 					rec.status = http.StatusOK // net/http writes it after us
@@ -34,10 +31,10 @@ func Log(log *slog.Logger, route func(*http.Request) string, quiet func(*http.Re
 				attrs = append(attrs, slog.String("method", shorten(r.Method)), where(r, route),
 					slog.Int("status", rec.status), slog.Int64("bytes", rec.bytes),
 					slog.Duration("duration", time.Since(start)),
-					slog.String("address", ClientAddr(r.Context()).String()),
-					slog.String("request_id", RequestID(r.Context())))
-				if e.user != "" {
-					attrs = append(attrs, slog.String("user", e.user))
+					slog.String("address", clientText(n)),
+					slog.String("request_id", n.id))
+				if n.user != "" {
+					attrs = append(attrs, slog.String("user", n.user))
 				}
 				if !served {
 					attrs = append(attrs, slog.Bool("aborted", true))
@@ -50,11 +47,19 @@ func Log(log *slog.Logger, route func(*http.Request) string, quiet func(*http.Re
 	}
 }
 
+// clientText is the client's address, also where [ClientAddress] did not run.
+func clientText(n *note) string {
+	if n.client.text == "" {
+		return n.client.addr.String()
+	}
+	return n.client.text
+}
+
 // LogUser names the user in the request's log line, for handlers that learn who
 // it is later than [Authenticate]. Only from the goroutine that serves the request.
 func LogUser(ctx context.Context, user string) {
-	if e, ok := ctx.Value(entryKey).(*entry); ok {
-		e.user = user
+	if n := noteOf(ctx); n != nil {
+		n.user = user
 	}
 }
 
