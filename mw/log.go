@@ -15,7 +15,7 @@ import (
 //
 // Never logged: query, headers, bodies. The path is logged as it is escaped in
 // the URL, so no line break can enter whatever the handler of log is. Requests
-// for which quiet is true (health checks, the page's files) are logged at debug unless they fail; failures of the
+// for which quiet is true are logged at debug unless they fail; failures of the
 // server (5xx) are warnings.
 func Log(log *slog.Logger, route func(*http.Request) string, quiet func(*http.Request) bool) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
@@ -26,6 +26,10 @@ func Log(log *slog.Logger, route func(*http.Request) string, quiet func(*http.Re
 			defer func() {
 				if served && rec.status == 0 {
 					rec.status = http.StatusOK // net/http writes it after us
+				}
+				level := level(rec.status, quiet(r))
+				if !log.Enabled(r.Context(), level) {
+					return
 				}
 				attrs := make([]slog.Attr, 0, 10)
 				attrs = append(attrs, slog.String("method", shorten(r.Method)), where(r, route),
@@ -39,7 +43,7 @@ func Log(log *slog.Logger, route func(*http.Request) string, quiet func(*http.Re
 				if !served {
 					attrs = append(attrs, slog.Bool("aborted", true))
 				}
-				log.LogAttrs(r.Context(), level(rec.status, quiet(r)), "request", attrs...)
+				log.LogAttrs(r.Context(), level, "request", attrs...)
 			}()
 			next.ServeHTTP(rec, r)
 			served = true
