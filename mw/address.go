@@ -45,6 +45,7 @@ func (p Proxies) Contains(a netip.Addr) bool {
 // client is what ClientAddress found out about the other end.
 type client struct {
 	addr   netip.Addr
+	text   string // of addr
 	secure bool
 }
 
@@ -66,7 +67,10 @@ func ClientAddress(trusted Proxies) func(http.Handler) http.Handler {
 					c.secure = strings.EqualFold(proto[len(proto)-1], "https")
 				}
 			}
-			next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), clientKey, c)))
+			c.text = c.addr.String()
+			n, r := noted(r)
+			n.client = c
+			next.ServeHTTP(w, r)
 		})
 	}
 }
@@ -74,14 +78,16 @@ func ClientAddress(trusted Proxies) func(http.Handler) http.Handler {
 // ClientAddr is the address of the client, IPv4 never in IPv6 form and without
 // a zone; the zero Addr if [ClientAddress] did not run or the peer has none.
 func ClientAddr(ctx context.Context) netip.Addr {
-	c, _ := ctx.Value(clientKey).(client)
-	return c.addr
+	if n := noteOf(ctx); n != nil {
+		return n.client.addr
+	}
+	return netip.Addr{}
 }
 
 // Secure reports whether the client's connection is TLS, here or at a trusted proxy.
 func Secure(ctx context.Context) bool {
-	c, _ := ctx.Value(clientKey).(client)
-	return c.secure
+	n := noteOf(ctx)
+	return n != nil && n.client.secure
 }
 
 // forwardedFor walks the X-Forwarded-For entries from the right, the end that

@@ -49,8 +49,9 @@ func Authenticate(find func(ctx context.Context, token string) (Principal, error
 				WriteProblem(w, r, http.StatusServiceUnavailable, "unavailable", "", time.Second)
 			default:
 				p.Cookie = cookie
-				LogUser(r.Context(), p.User)
-				next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), principalKey, p)))
+				n, r := noted(r)
+				n.user, n.principal, n.known = p.User, p, true
+				next.ServeHTTP(w, r)
 			}
 		})
 	}
@@ -58,8 +59,11 @@ func Authenticate(find func(ctx context.Context, token string) (Principal, error
 
 // PrincipalFrom is who the request that ctx belongs to comes from; false: nobody.
 func PrincipalFrom(ctx context.Context) (Principal, bool) {
-	p, ok := ctx.Value(principalKey).(Principal)
-	return p, ok
+	n := noteOf(ctx)
+	if n == nil || !n.known {
+		return Principal{}, false
+	}
+	return n.principal, true
 }
 
 // RequireUser answers 401 to requests of nobody.

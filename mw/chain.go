@@ -45,6 +45,9 @@ type Options struct {
 	// the same for everybody, so they are neither limited by address nor
 	// signed in. May be nil.
 	Static func(*http.Request) bool
+	// Quiet marks calls that are made so often that a line for each which succeeds
+	// is of no use: they are logged at debug, and counted as all are. May be nil.
+	Quiet func(*http.Request) bool
 }
 
 // Standard gives the links of every public HTTP route in the order that the
@@ -53,10 +56,11 @@ type Options struct {
 func Standard(o Options) []func(http.Handler) http.Handler {
 	probe, static := orNever(o.Probe), orNever(o.Static)
 	free := func(r *http.Request) bool { return probe(r) || static(r) }
+	quiet := orNever(o.Quiet)
 	return []func(http.Handler) http.Handler{
 		RequestIDs(o.Proxies),
 		ClientAddress(o.Proxies),
-		Log(o.Log, o.Route, free),
+		Log(o.Log, o.Route, func(r *http.Request) bool { return free(r) || quiet(r) }),
 		o.Metrics.Measure(o.Route),
 		Recover(o.Log, o.Metrics.Panicked),
 		SecurityHeaders,

@@ -1,6 +1,7 @@
 package mw
 
 import (
+	"maps"
 	"net/http"
 	"strings"
 )
@@ -14,6 +15,18 @@ var contentSecurityPolicy = strings.Join([]string{
 	"form-action 'self'", "frame-ancestors 'none'", "require-trusted-types-for 'script'", "trusted-types 'none'",
 }, "; ")
 
+// securityHeaders are the same for every answer; so are the slices, which nobody
+// changes: http.Header replaces them or appends to a copy.
+var securityHeaders = http.Header{
+	"Content-Security-Policy": {contentSecurityPolicy},
+	"X-Content-Type-Options":  {"nosniff"},
+	// Not "no-referrer": with it browsers send "Origin: null" from our own forms.
+	"Referrer-Policy":              {"same-origin"},
+	"Cross-Origin-Opener-Policy":   {"same-origin"},
+	"Cross-Origin-Resource-Policy": {"same-origin"},
+	"Permissions-Policy":           {"camera=(), geolocation=(), microphone=(), payment=(), usb=()"},
+}
+
 // SecurityHeaders sets the headers that keep a browser from doing more with an
 // answer than it should; a handler may set stricter ones. Over TLS it asks
 // browsers to stay there for a year. TRACE, which would echo cookies to a
@@ -21,13 +34,7 @@ var contentSecurityPolicy = strings.Join([]string{
 func SecurityHeaders(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
-		h.Set("Content-Security-Policy", contentSecurityPolicy)
-		h.Set("X-Content-Type-Options", "nosniff")
-		// Not "no-referrer": with it browsers send "Origin: null" from our own forms.
-		h.Set("Referrer-Policy", "same-origin")
-		h.Set("Cross-Origin-Opener-Policy", "same-origin")
-		h.Set("Cross-Origin-Resource-Policy", "same-origin")
-		h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()")
+		maps.Copy(h, securityHeaders)
 		if Secure(r.Context()) {
 			// Without includeSubDomains: other names under ours are not ours to decide on.
 			h.Set("Strict-Transport-Security", "max-age=31536000")

@@ -1,6 +1,7 @@
 package mw
 
 import (
+	"context"
 	"hash/maphash"
 	"net/http"
 	"net/netip"
@@ -116,7 +117,7 @@ func (s *limiterShard) sweepLocked(now time.Time) {
 // with 429 and Retry-After, before anything is looked up for it.
 func RefuseSpent(l *Limiter) func(http.Handler) http.Handler {
 	return limit(func(r *http.Request) (refused bool, retryAfter time.Duration) {
-		return l.Spent(AddressKey(ClientAddr(r.Context())), time.Now())
+		return l.Spent(clientKey(r.Context()), time.Now())
 	})
 }
 
@@ -128,7 +129,7 @@ func LimitStrangers(l *Limiter) func(http.Handler) http.Handler {
 		if _, known := PrincipalFrom(r.Context()); known {
 			return false, 0
 		}
-		return l.refuse(AddressKey(ClientAddr(r.Context())))
+		return l.refuse(clientKey(r.Context()))
 	})
 }
 
@@ -163,6 +164,14 @@ func limit(check func(*http.Request) (refused bool, retryAfter time.Duration)) f
 			next.ServeHTTP(w, r)
 		})
 	}
+}
+
+// clientKey is the [AddressKey] of the client.
+func clientKey(ctx context.Context) string {
+	if n := noteOf(ctx); n != nil && n.client.addr.Is4() {
+		return n.client.text
+	}
+	return AddressKey(ClientAddr(ctx))
 }
 
 // AddressKey is the limiter key of an address: an IPv4 address, or the /64 of an

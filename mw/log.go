@@ -7,9 +7,6 @@ import (
 	"time"
 )
 
-// entry is the part of a log line that links further in know.
-type entry struct{ user string }
-
 // Log writes one line per request when it has been served: for a WebSocket that
 // is when it is open. Attributes: method, route (the path, if no route matched),
 // status, bytes, duration, address, request_id and, if known, user. A handler
@@ -18,31 +15,35 @@ type entry struct{ user string }
 //
 // Never logged: query, headers, bodies. The path is logged as it is escaped in
 // the URL, so no line break can enter whatever the handler of log is. Requests
-// for which quiet is true (health checks, the page's files) are logged at debug unless they fail; failures of the
+// for which quiet is true are logged at debug unless they fail; failures of the
 // server (5xx) are warnings.
 func Log(log *slog.Logger, route func(*http.Request) string, quiet func(*http.Request) bool) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			start := time.Now()
-			rec, e, served := record(w), &entry{}, false
-			r = r.WithContext(context.WithValue(r.Context(), entryKey, e))
+			rec, served := record(w), false
+			n, r := noted(r)
 			defer func() {
 				if served && rec.status == 0 {
 					rec.status = http.StatusOK // net/http writes it after us
+				}
+				level := level(rec.status, quiet(r))
+				if !log.Enabled(r.Context(), level) {
+					return
 				}
 				attrs := make([]slog.Attr, 0, 10)
 				attrs = append(attrs, slog.String("method", shorten(r.Method)), where(r, route),
 					slog.Int("status", rec.status), slog.Int64("bytes", rec.bytes),
 					slog.Duration("duration", time.Since(start)),
-					slog.String("address", ClientAddr(r.Context()).String()),
-					slog.String("request_id", RequestID(r.Context())))
-				if e.user != "" {
-					attrs = append(attrs, slog.String("user", e.user))
+					slog.String("address", clientText(n)),
+					slog.String("request_id", n.id))
+				if n.user != "" {
+					attrs = append(attrs, slog.String("user", n.user))
 				}
 				if !served {
 					attrs = append(attrs, slog.Bool("aborted", true))
 				}
-				log.LogAttrs(r.Context(), level(rec.status, quiet(r)), "request", attrs...)
+				log.LogAttrs(r.Context(), level, "request", attrs...)
 			}()
 			next.ServeHTTP(rec, r)
 			served = true
@@ -50,11 +51,19 @@ func Log(log *slog.Logger, route func(*http.Request) string, quiet func(*http.Re
 	}
 }
 
+// clientText is the client's address, also where [ClientAddress] did not run.
+func clientText(n *note) string {
+	if n.client.text == "" {
+		return n.client.addr.String()
+	}
+	return n.client.text
+}
+
 // LogUser names the user in the request's log line, for handlers that learn who
 // it is later than [Authenticate]. Only from the goroutine that serves the request.
 func LogUser(ctx context.Context, user string) {
-	if e, ok := ctx.Value(entryKey).(*entry); ok {
-		e.user = user
+	if n := noteOf(ctx); n != nil {
+		n.user = user
 	}
 }
 

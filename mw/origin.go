@@ -43,6 +43,9 @@ func ParseOrigins(origins []string, listen string) (*Origins, error) {
 // a configured origin, or any IP address. An address needs no list, because no
 // foreign page can have our address as its own host.
 func (o *Origins) AllowHost(host string) bool {
+	if o.plainlyAllowed(host) {
+		return true
+	}
 	_, name, ok := canonicalOrigin("http://" + host)
 	if !ok {
 		return false
@@ -52,6 +55,22 @@ func (o *Origins) AllowHost(host string) bool {
 	}
 	_, err := netip.ParseAddr(name)
 	return err == nil
+}
+
+// plainlyAllowed sees without much ado what most requests say: an allowed name as
+// it is written in the list, or an IPv4 address, with or without a port.
+func (o *Origins) plainlyAllowed(host string) bool {
+	if name, port, ok := strings.Cut(host, ":"); ok {
+		if port == "" || len(port) > 5 || strings.Trim(port, "0123456789") != "" {
+			return false
+		}
+		host = name
+	}
+	if o.hosts[host] {
+		return true
+	}
+	a, err := netip.ParseAddr(host)
+	return err == nil && a.Is4()
 }
 
 // AllowOrigin reports whether the page that made r may use this server: its

@@ -6,16 +6,6 @@ import (
 	"net/http"
 )
 
-// ctxKey is the type of this package's context keys.
-type ctxKey int
-
-const (
-	requestIDKey ctxKey = iota
-	clientKey
-	entryKey
-	principalKey
-)
-
 const requestIDHeader = "X-Request-Id"
 
 // RequestIDs gives each request an id, 128 random bits as text, in its context
@@ -29,15 +19,19 @@ func RequestIDs(trusted Proxies) func(http.Handler) http.Handler {
 				id = rand.Text()
 			}
 			w.Header().Set(requestIDHeader, id)
-			next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), requestIDKey, id)))
+			n, r := noted(r)
+			n.id = id
+			next.ServeHTTP(w, r)
 		})
 	}
 }
 
 // RequestID is the id of the request that ctx belongs to, or "".
 func RequestID(ctx context.Context) string {
-	id, _ := ctx.Value(requestIDKey).(string)
-	return id
+	if n := noteOf(ctx); n != nil {
+		return n.id
+	}
+	return ""
 }
 
 func cleanID(id string) bool {

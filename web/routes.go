@@ -20,7 +20,7 @@ func (s *Server) routes(m *mw.Metrics) (http.Handler, error) {
 		Log: s.o.Log, Metrics: m, Route: routePattern,
 		Proxies: s.o.Proxies, Origins: s.o.Origins, Find: s.tokens.Find,
 		PerAddress: s.o.PerAddress, PerUser: s.o.PerUser, PerKey: s.o.PerKey, MaxBody: bodyLimit,
-		Probe: isProbe, Static: isStatic,
+		Probe: isProbe, Static: isStatic, Quiet: isLookup,
 	})...)
 	r.Use(middleware.GetHead)
 	r.NotFound(s.notFound)
@@ -111,6 +111,12 @@ func routePattern(r *http.Request) string { return chi.RouteContext(r.Context())
 func isProbe(r *http.Request) bool { return r.URL.Path == "/healthz" || r.URL.Path == "/readyz" }
 
 func isStatic(r *http.Request) bool { return strings.HasPrefix(r.URL.Path, "/static/") }
+
+// isLookup tells the call that programs make thousands of times a second.
+func isLookup(r *http.Request) bool {
+	id, ok := strings.CutPrefix(r.URL.Path, "/v1/orders/")
+	return ok && r.Method == http.MethodGet && orders.IsID(id)
+}
 
 // notFound answers programs with a problem, people with a page.
 func (s *Server) notFound(w http.ResponseWriter, r *http.Request) {

@@ -17,6 +17,10 @@ func TestMain(m *testing.M) {
 		beMover(customer)
 		return
 	}
+	if os.Getenv(asPeer) != "" {
+		bePeer()
+		return
+	}
 	if os.Getenv(asNode) != "" {
 		beNode()
 		return

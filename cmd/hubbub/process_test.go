@@ -133,7 +133,7 @@ func (p *nodeProcess) said() string {
 }
 
 // deadPort is an address where nobody listens.
-func deadPort(t *testing.T) string {
+func deadPort(t testing.TB) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -3,6 +3,7 @@ package sqldb
 import (
 	"context"
 	"errors"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -50,9 +51,18 @@ func (db *DB) Shares() (reads, writes GateStats) { return db.reads.stats(), db.w
 type gate struct {
 	places                 chan struct{}
 	waits, waited, refused atomic.Int64
+	timers                 sync.Pool // in a rush, most calls wait for a moment
 }
 
-func newGate(places int) *gate { return &gate{places: make(chan struct{}, places)} }
+func newGate(places int) *gate {
+	g := &gate{places: make(chan struct{}, places)}
+	g.timers.New = func() any {
+		t := time.NewTimer(WaitTime)
+		t.Stop()
+		return t
+	}
+	return g
+}
 
 func (g *gate) enter(ctx context.Context) error {
 	if g == nil {
@@ -64,8 +74,12 @@ func (g *gate) enter(ctx context.Context) error {
 	default:
 	}
 	start := time.Now()
-	patience := time.NewTimer(WaitTime)
-	defer patience.Stop()
+	patience := g.timers.Get().(*time.Timer)
+	patience.Reset(WaitTime)
+	defer func() {
+		patience.Stop()
+		g.timers.Put(patience)
+	}()
 	g.waits.Add(1)
 	defer func() { g.waited.Add(int64(time.Since(start))) }()
 	select {

@@ -34,8 +34,6 @@ import (
 )
 
 const (
-	// readTime bounds a call that reads.
-	readTime = 5 * time.Second
 	// retryAfter is told to clients while the database is away, or their key busy.
 	retryAfter = time.Second
 )
@@ -132,17 +130,15 @@ func (s *Store) write(ctx context.Context, op string, fn func(context.Context, *
 // errDone is what a function hands to write that has nothing to commit.
 var errDone = errors.New("orderstore: nothing to commit")
 
-// read runs f for a limited time, and to its end when the caller leaves: a query
-// that is broken off costs its connection.
+// read runs f, to its end when the caller leaves: a query that is broken off costs
+// its connection. Nor has f a deadline of its own: watching one costs a look-up two
+// goroutines. It ends all the same, by [sqldb.StatementTime] on a server, and by the
+// driver's own time-outs where that is silent.
 func (s *Store) read(ctx context.Context, op string, f func(ctx context.Context) error) error {
 	if err := ctx.Err(); err != nil {
 		return err // left before it began
 	}
-	err := s.fail(op, s.db.Reading(ctx, func() error {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readTime)
-		defer cancel()
-		return f(ctx)
-	}))
+	err := s.fail(op, s.db.Reading(ctx, func() error { return f(context.WithoutCancel(ctx)) }))
 	s.reads.Note(ctx, s.log, "that read orders", err, errors.Is(err, orders.ErrUnavailable))
 	return err
 }
