@@ -86,14 +86,13 @@ func (r *LoadReport) judge(crowds []*crowd) {
 			r.Counters[kind(k).String()] = n
 		}
 	}
-	units := int64(0)
-	for _, ph := range r.Phases {
-		units += ph.Units
-	}
+	happened := slices.ContainsFunc(r.Phases, func(p Phase) bool {
+		return p.Units > 0 || slices.ContainsFunc(p.Times, func(t Timed) bool { return t.Name != timingNames[toSend] })
+	})
 	switch {
 	case sum != tally{}:
 		r.Verdict = Broken
-	case units == 0:
+	case !happened:
 		r.Verdict = Void
 	default:
 		r.Verdict = Kept
