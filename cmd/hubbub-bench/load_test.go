@@ -157,6 +157,33 @@ func TestLoadWithoutAnswer(t *testing.T) {
 	}
 }
 
+// Clients that are thrown out spoil the measurement, and come back for the next
+// one to what they missed.
+func TestLoadComesBack(t *testing.T) {
+	t.Parallel()
+	n := startNode(t, t.TempDir())
+	c := layCable(t, strings.TrimPrefix(n.url, "http://"))
+	o := quickLoad(sceneFanout, n.url)
+	o.Nodes, o.Runs = []string{n.url, "http://" + c.Addr()}, 2
+	o.Duration = 2 * time.Second
+	var progress safeBuffer
+	cut := make(chan int)
+	go func() {
+		for !strings.Contains(progress.String(), "nodes run 1") && t.Context().Err() == nil {
+			time.Sleep(10 * time.Millisecond)
+		}
+		cut <- c.Cut()
+	}()
+	r, err := runLoad(t.Context(), o, &progress)
+	if n := <-cut; err != nil || n < 4 { // those of the set-up may be among them
+		t.Fatalf("%d connections were cut: %v", n, err)
+	}
+	first, second := r.Phases[0], r.Phases[1]
+	if r.Verdict != Kept || first.Served || !strings.Contains(first.Unserved, "1006") || !second.Served || r.Ends["1006"] < 4 {
+		t.Errorf("verdict %s, faults %+v, first %q, second %q, ends %v", r.Verdict, r.Faults, first.Unserved, second.Unserved, r.Ends)
+	}
+}
+
 // inProcessFloor is a floor in this process, whose cost is told as that of this
 // process.
 func inProcessFloor(t *testing.T) func() (*floorChild, error) {
