@@ -161,6 +161,7 @@ func BenchmarkGoals(b *testing.B) {
 	}
 	s := &suite{program: program.path(b), sql: testenv.MariaDB(b, quietSQL, "--innodb-buffer-pool-size=512M", "--innodb-log-file-size=256M")}
 	var rows []goalRow
+	var notes []string
 	for _, w := range goalWorks() {
 		if w.long && !*goalLong || !strings.Contains(w.name, *goalOnly) {
 			continue
@@ -174,13 +175,16 @@ func BenchmarkGoals(b *testing.B) {
 				continue
 			}
 			runs = append(runs, r)
+			for _, text := range r.Notes {
+				notes = append(notes, fmt.Sprintf("\n%s, run %d: %s\n", w.name, n+1, text))
+			}
 			if *goalDir != "" {
 				keepReport(b, w.name, n+1, r)
 			}
 		}
 		rows = append(rows, judgeGoals(w, runs)...)
 	}
-	fmt.Print("\n", goalTable(rows))
+	fmt.Print("\n", goalTable(rows), strings.Join(notes, ""))
 }
 
 // goalRun is one run of one work.
@@ -318,11 +322,11 @@ func fillTable(short, long int) func(b *testing.B, f *fleet) {
 		}
 		db := f.sql.Admin(b)
 		for from := 0; from < rows; from += part {
-			_, err := db.ExecContext(b.Context(), fmt.Sprintf(`INSERT INTO %s.events
+			_, err := db.ExecContext(b.Context(), fmt.Sprintf(`INSERT INTO %[1]s.events
 				(room_id, seq, kind, actor_id, actor_name, client_id, body_hash, target_seq, message_no, body, at)
 				SELECT CONCAT('F', LPAD(n DIV 1000, 25, '0')), n MOD 1000 + 1, 'message', LPAD(n MOD 7, 26, 'A'), 'Ada', n, UNHEX(SHA2(n, 256)), 0, n MOD 1000 + 1,
 				CONCAT('{"kind":"text","text":"', RPAD(n, 128, ' lorem ipsum'), '"}'), 1700000000000000 + n
-				FROM (SELECT seq + %d AS n FROM seq_0_to_%d) AS numbers`, f.sqlUser, from, part-1))
+				FROM (SELECT seq + %[2]d AS n FROM %[1]s.seq_0_to_%[3]d) AS numbers`, f.sqlUser, from, part-1))
 			if err != nil {
 				b.Fatalf("fill the table: %v", err)
 			}

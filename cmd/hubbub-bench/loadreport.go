@@ -86,14 +86,13 @@ func (r *LoadReport) judge(crowds []*crowd) {
 			r.Counters[kind(k).String()] = n
 		}
 	}
-	units := int64(0)
-	for _, ph := range r.Phases {
-		units += ph.Units
-	}
+	happened := slices.ContainsFunc(r.Phases, func(p Phase) bool {
+		return p.Units > 0 || slices.ContainsFunc(p.Times, func(t Timed) bool { return t.Name != timingNames[toSend] })
+	})
 	switch {
 	case sum != tally{}:
 		r.Verdict = Broken
-	case units == 0:
+	case !happened:
 		r.Verdict = Void
 	default:
 		r.Verdict = Kept
@@ -119,6 +118,15 @@ func (r *LoadReport) note() {
 			}
 		}
 		add(!p.Served, "run %d of the %s was not served as it was due, so its figures are those of another load", p.Run, p.Target)
+	}
+	if r.Saturation != nil {
+		slow := 0
+		for i := range r.Saturation.Steps {
+			if r.Saturation.Steps[i].time(toSend).P99 > tooBusy {
+				slow++
+			}
+		}
+		add(slow > 0, "this program ran late itself in %d of the %d steps to the highest rate, which is that of a busy machine", slow, len(r.Saturation.Steps))
 	}
 	add(late > tooBusy, "this program ran late itself (p99 %.0f ms): the machine is too busy for these times", late)
 	add(cores > 0.9, "this program kept %.1f processors busy: it may have been the limit itself", cores)

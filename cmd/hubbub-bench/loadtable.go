@@ -29,6 +29,9 @@ func (r *LoadReport) write(w io.Writer) error {
 	if r.FloorRatio > 0 {
 		fmt.Fprintf(&b, "\nnodes' processor time per delivery is %.2f times the floor's (each run: %.2f)\n", r.FloorRatio, r.FloorRatios)
 	}
+	if memory := r.Memory(); memory != "" {
+		fmt.Fprintf(&b, "\nresident at the end: %s\n", memory)
+	}
 	if s := r.Saturation; s != nil {
 		b.WriteString("\nlooking for the highest rate that is served:\n\n")
 		writePhases(&b, s.Steps)
@@ -122,6 +125,21 @@ func figure(v float64) string {
 		return fmt.Sprintf("%.1f", v)
 	}
 	return fmt.Sprintf("%.2f", v)
+}
+
+// Memory says what the groups and the kernel held at the end of the last phase;
+// "" without one.
+func (r *LoadReport) Memory() string {
+	if len(r.Phases) == 0 {
+		return ""
+	}
+	p := r.Phases[len(r.Phases)-1]
+	var parts []string
+	for _, c := range p.Costs {
+		parts = append(parts, fmt.Sprintf("%s %s MiB", c.Group, figure(float64(c.RSSKiB)/1024)))
+	}
+	return fmt.Sprintf("%s; the whole machine's kernel: %d TCP sockets with %s MiB of buffers, %s MiB of slabs",
+		strings.Join(parts, ", "), p.Kernel.TCP, figure(float64(p.Kernel.TCPKiB)/1024), figure(float64(p.Kernel.SlabKiB)/1024))
 }
 
 // unit is what the work of a report is counted in.

@@ -159,8 +159,10 @@ func (l *load) paced(ctx context.Context, c *crowd, p pace, w work) (Phase, erro
 	if err != nil {
 		return ph, err
 	}
-	enough()
-	<-sent
+	if behind {
+		enough()
+	}
+	<-sent // what was due and is late is sent, too
 	c.drain(m, l.now()+c.o.Grace)
 	watch.stop()
 	if w.answers {

@@ -70,12 +70,24 @@ func (c *crowd) writers(room int) []*guest {
 	return c.members[room][c.o.Readers:]
 }
 
-// drain waits until everything has its answer and has come to all followers.
+// drain waits until everything has its answer and has come to all followers who
+// are there. What a client has sent that was thrown out has no answer: once
+// nothing else comes any more it is not waited for.
 func (c *crowd) drain(m *meter, deadline time.Duration) {
-	for c.now() < deadline && c.allConnected() {
-		if all, _ := c.behind(); m.open() <= 0 && all == 0 {
+	last, since := m.open(), c.now()
+	for now := since; now < deadline; now = c.now() {
+		open := m.open()
+		if open != last {
+			last, since = open, now
+		}
+		given := open <= 0 || now-since > drainQuiet && !c.allConnected()
+		if all, _ := c.behind(); given && all == 0 {
 			return
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
 }
+
+// drainQuiet is how long no answer has come when those of clients that were
+// thrown out are given up.
+const drainQuiet = 2 * time.Second
