@@ -46,7 +46,7 @@ func (p *pools) SQL(url string) (*sqldb.DB, error) {
 
 // shareOut bounds what chat and orders take of the pool, so that neither starves
 // the other: of 100 connections, chat gets 20 to read and 30 to write, orders get
-// 30 and 20. Few connections are enough for a database; what is beyond them waits
+// 25 and 25. Few connections are enough for a database; what is beyond them waits
 // here, in line, rather than there. An SQLite file has readers enough for both, and
 // its one writer takes turns.
 func shareOut(db *sqldb.DB) (chat, orders *sqldb.DB) {
@@ -55,7 +55,7 @@ func shareOut(db *sqldb.DB) (chat, orders *sqldb.DB) {
 		return db.Share(readers, 1), db.Share(readers, 1)
 	}
 	part := func(percent int) int { return max(1, db.Write.Stats().MaxOpenConnections*percent/100) }
-	return db.Share(part(20), part(30)), db.Share(part(30), part(20))
+	return db.Share(part(20), part(30)), db.Share(part(25), part(25))
 }
 
 // Redis gives the client of the address.
