@@ -28,3 +28,22 @@ func TestChangesOfUsersAreTold(t *testing.T) {
 		t.Errorf("told of %v, want %v", told, want)
 	}
 }
+
+// Whoever remembers users is told when what they are changes.
+func TestChangesOfAccountsAreTold(t *testing.T) {
+	var told []chat.UserID
+	a, _ := accounts(func(o *chat.AccountOptions) { o.Changed = func(u chat.UserID) { told = append(told, u) } })
+	ada, _ := mustSignUp(t, a, "ada")
+	if _, err := a.SetDisplayName(t.Context(), ada, "Ada L."); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.SetRole(t.Context(), "ada", chat.Support); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.SetRole(t.Context(), "ada", "owner"); err == nil {
+		t.Fatal("there is no such role")
+	}
+	if want := []chat.UserID{ada.User.ID, ada.User.ID}; !slices.Equal(told, want) {
+		t.Errorf("told of %v, want %v", told, want)
+	}
+}

@@ -1,9 +1,11 @@
 package web_test
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"hubbub/orders"
 )
@@ -148,4 +150,47 @@ func TestRoleTaken(t *testing.T) {
 func TestSocketIsNotForKeys(t *testing.T) {
 	s := newSocketSite(t)
 	s.do(s.key("north"), "GET /v1/socket", nil, with("Connection", "Upgrade"), with("Upgrade", "websocket")).refused(403, "forbidden")
+}
+
+// TestOrderStoreFails holds what a client is told when the store fails, and that
+// it is no more than that.
+func TestOrderStoreFails(t *testing.T) {
+	s := newSite(t)
+	ann, key := s.signUp("ann"), s.key("north")
+	o := s.place(key, ann.User.ID)
+	cause := errors.New("dial tcp 192.0.2.9:3306: SELECT doc FROM orders")
+	for _, tt := range []struct {
+		method, call string
+		body         any
+		err          error
+		status       int
+		code         string
+	}{
+		{"Order", "GET /v1/orders/" + o.ID, nil, cause, 500, "internal"},
+		{"Order", "GET /v1/orders/" + o.ID, nil, orders.Later(orders.ErrUnavailable, "try again", time.Second, cause), 503, "unavailable"},
+		{"Lookup", "POST /v1/orders:lookup", object{"ids": []string{o.ID}}, orders.Later(orders.ErrUnavailable, "try again", time.Second, cause), 503, "unavailable"},
+		{"List", "GET /v1/orders", nil, cause, 500, "internal"},
+		{"Place", "POST /v1/orders", mugs(ann.User.ID), orders.Later(orders.ErrUnknownOutcome, "send it again", 1500*time.Millisecond, cause), 503, "unknown_outcome"},
+		{"Place", "POST /v1/orders", mugs(ann.User.ID), orders.Later(orders.ErrKeyRunning, "send it again", time.Second, nil), 409, "key_running"},
+		{"Change", "POST /v1/orders/" + o.ID + "/transitions", object{"to": "paid"}, cause, 500, "internal"},
+	} {
+		s.orders.Fail(tt.method, tt.err)
+		r := s.do(key, tt.call, tt.body, newKey())
+		s.orders.Fail(tt.method, nil)
+		p := r.refused(tt.status, tt.code)
+		if strings.Contains(r.Body, "192.0.2.9") || strings.Contains(r.Body, "SELECT") {
+			t.Errorf("the cause is shown: %s", r.Body)
+		}
+		if errors.Is(tt.err, cause) {
+			if log := s.log.String(); !strings.Contains(log, "192.0.2.9") || !strings.Contains(log, p.RequestID) {
+				t.Errorf("the cause is not in the log under %s", p.RequestID)
+			}
+		}
+		if tt.status != 500 && (r.Header.Get("Retry-After") == "" || p.RetryAfterMS == 0) {
+			t.Errorf("%s: no time to try again: %q, %d", tt.code, r.Header.Get("Retry-After"), p.RetryAfterMS)
+		}
+		if r.Header.Get("ETag") != "" || r.Header.Get("Cache-Control") != "no-store" {
+			t.Errorf("headers of a refusal: %v", r.Header)
+		}
+	}
 }

@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/url"
 	"reflect"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/go-chi/chi/v5"
+	"github.com/go-json-experiment/json"
 
 	"hubbub/orders"
 )
@@ -23,7 +25,7 @@ type getOrderInput struct {
 // thousands of times a second, so nothing here looks at what it sends.
 func (s *Server) getOrder(w http.ResponseWriter, r *http.Request) {
 	if r.URL.RawQuery != "" {
-		s.refuse(w, r, orders.Invalid("query", "has parameters, and this call takes none"))
+		s.refuse(w, r, errNoQuery)
 		return
 	}
 	id, err := OrderRef{chi.URLParam(r, "order")}.id()
@@ -50,40 +52,47 @@ func (s *Server) getOrder(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(o.Doc) // a client that left needs no answer
 }
 
+var errNoQuery = orders.Invalid("query", "has parameters, and this call takes none")
+
 // Values of headers that are shared: nobody changes them.
 var (
 	privateHeader = []string{privately}
 	jsonHeader    = []string{"application/json"}
 )
 
+// lookupInput is the input of lookupOrders, for its description.
 type lookupInput struct {
 	Body struct {
 		IDs []string `json:"ids" example:"[\"019a3f2e-7c1d-7b6a-9f40-2d8e5c17a3b9\"]" doc:"1 to 100 ids of orders."`
 	} `nameHint:"OrderLookup"`
 }
 
-// lookupOutput answers with many orders as they are stored.
-type lookupOutput struct {
-	ContentType  string `header:"Content-Type" hidden:"true"`
-	CacheControl string `header:"Cache-Control" hidden:"true"`
-	Body         []byte
-}
+// lookupOutput is the output of lookupOrders, for its description.
+type lookupOutput struct{ Body []byte }
 
 func (lookupOutput) ready() (reflect.Type, any) {
 	return reflect.TypeFor[foundOrders](), foundOrders{Items: []order{exampleOrder()}, Missing: []string{}}
 }
 
-func (s *Server) lookupOrders(ctx context.Context, in *lookupInput) (*lookupOutput, error) {
-	ids := make([]orders.ID, 0, len(in.Body.IDs))
-	for i, id := range in.Body.IDs {
-		if !orders.IsID(id) {
-			return nil, orders.Invalid("/ids/"+strconv.Itoa(i), "is not the id of an order")
-		}
-		ids = append(ids, orders.ID(id))
+// lookupOrders does without huma, as getOrder does.
+func (s *Server) lookupOrders(w http.ResponseWriter, r *http.Request) {
+	if r.URL.RawQuery != "" {
+		s.refuse(w, r, errNoQuery)
+		return
 	}
-	found, missing, err := s.o.Orders.Lookup(ctx, orderCaller(ctx), ids)
+	in, ok := readJSON(w, r, true)
+	if !ok {
+		return
+	}
+	ids, err := lookupIDs(in)
 	if err != nil {
-		return nil, err
+		s.refuse(w, r, err)
+		return
+	}
+	found, missing, err := s.o.Orders.Lookup(r.Context(), orderCaller(r.Context()), ids)
+	if err != nil {
+		s.refuse(w, r, err)
+		return
 	}
 	body := appendDocs(nil, found)
 	body = append(body, `,"missing":[`...)
@@ -93,7 +102,31 @@ func (s *Server) lookupOrders(ctx context.Context, in *lookupInput) (*lookupOutp
 		}
 		body = append(append(append(body, '"'), id...), '"') // the form of an id was checked
 	}
-	return &lookupOutput{"application/json", privately, append(body, "]}"...)}, nil
+	body = append(body, "]}"...)
+	h := w.Header()
+	h["Cache-Control"], h["Content-Type"] = privateHeader, jsonHeader
+	h["Content-Length"] = []string{strconv.Itoa(len(body))}
+	_, _ = w.Write(body) // a client that left needs no answer
+}
+
+// lookupIDs reads the body of a look-up.
+func lookupIDs(body []byte) ([]orders.ID, error) {
+	var in struct {
+		IDs []orders.ID `json:"ids"`
+	}
+	err := json.Unmarshal(body, &in, json.RejectUnknownMembers(true))
+	if bad, ok := errors.AsType[*json.SemanticError](err); ok {
+		return nil, orders.Invalid(string(bad.JSONPointer), "is unknown, or not what it should be")
+	}
+	if err != nil {
+		return nil, err
+	}
+	for i, id := range in.IDs {
+		if !orders.IsID(string(id)) {
+			return nil, orders.Invalid("/ids/"+strconv.Itoa(i), "is not the id of an order")
+		}
+	}
+	return in.IDs, nil
 }
 
 // appendDocs begins an answer: {"items":[…] with the orders as they are stored.

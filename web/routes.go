@@ -54,7 +54,7 @@ func (s *Server) routes(m *mw.Metrics) (http.Handler, error) {
 	// Orders: the calls that are not for everybody's role are refused by orders.Service.
 	add(a, "placeOrder", "POST /v1/orders", 201, userOrKey, s.placeOrder, "Place an order", orders.ErrForbidden, orders.ErrKeyRunning, orders.ErrKeyReused, orders.ErrUnknownOutcome)
 	add(a, "listOrders", "GET /v1/orders", 200, userOrKey, s.listOrders, "List orders", orders.ErrBadRequest, orders.ErrInvalid)
-	add(a, "lookupOrders", "POST /v1/orders:lookup", 200, userOrKey, s.lookupOrders, "Look many orders up")
+	addPlain[lookupInput, lookupOutput](a, "lookupOrders", "POST /v1/orders:lookup", 200, userOrKey, s.lookupOrders, "Look many orders up")
 	addPlain[getOrderInput, orderOutput](a, "getOrder", "GET /v1/orders/{order}", 200, userOrKey, s.getOrder, "Show an order", orders.ErrNotFound, orders.ErrInvalid)
 	add(a, "changeOrder", "PATCH /v1/orders/{order}", 200, userOrKey, s.changeOrder, "Change note, metadata or address", orders.ErrNotFound, orders.ErrClosed, orders.ErrStale, orders.ErrNoPrecondition, orders.ErrUnknownOutcome)
 	add(a, "moveOrder", "POST /v1/orders/{order}/transitions", 200, userOrKey, s.moveOrder, "Move an order on", orders.ErrForbidden, orders.ErrNotFound, orders.ErrIllegalStep, orders.ErrKeyRunning, orders.ErrKeyReused, orders.ErrUnknownOutcome)

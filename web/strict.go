@@ -68,32 +68,40 @@ func strictBody(ctx huma.Context, next func(huma.Context)) {
 		return
 	}
 	r, w := unwrap(ctx)
-	refuse := func(code, detail string) {
+	body, ok := readJSON(w, r, op.RequestBody.Required)
+	if !ok {
+		return
+	}
+	if len(body) > 0 {
+		r.Header.Set("Content-Type", "application/json") // huma compares bytes
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	next(huma.WithValue(ctx, callKey{}, call{r, body}))
+}
+
+// readJSON reads a body that is one well-formed JSON value, or nothing where it is
+// not required. What is not it has answered; then ok is false.
+func readJSON(w http.ResponseWriter, r *http.Request, required bool) (body []byte, ok bool) {
+	refuse := func(code, detail string) ([]byte, bool) {
 		mw.WriteProblem(w, r, statusOf(code), code, detail, 0)
+		return nil, false
 	}
 	body, err := readBody(w, r)
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
-		refuse("too_large", fmt.Sprintf("the body has more than %d bytes", tooLarge.Limit))
-		return
+		return refuse("too_large", fmt.Sprintf("the body has more than %d bytes", tooLarge.Limit))
 	case err != nil:
-		refuse("bad_request", "the body could not be read")
-		return
-	case len(body) == 0 && !op.RequestBody.Required:
-		next(ctx)
-		return
+		return refuse("bad_request", "the body could not be read")
+	case len(body) == 0 && !required:
+		return nil, true
 	case !isJSON(r.Header.Get("Content-Type")):
-		refuse("unsupported", "the body must be sent as application/json")
-		return
+		return refuse("unsupported", "the body must be sent as application/json")
 	}
 	if err := checkJSON(body); err != nil {
-		refuse("bad_request", err.Error())
-		return
+		return refuse("bad_request", err.Error())
 	}
-	r.Header.Set("Content-Type", "application/json") // huma compares bytes
-	r.Body = io.NopCloser(bytes.NewReader(body))
-	next(huma.WithValue(ctx, callKey{}, call{r, body}))
+	return body, true
 }
 
 // call is a request with the bytes of its body, for handlers that compare them.

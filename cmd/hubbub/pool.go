@@ -45,17 +45,17 @@ func (p *pools) SQL(url string) (*sqldb.DB, error) {
 }
 
 // shareOut bounds what chat, orders and webhooks take of the pool, so that none
-// starves another: of 100 connections, chat gets 18 to read and 28 to write, orders
-// get 28 and 18, webhooks 3 and 5. Few connections are enough for a database; what is beyond them waits
-// here, in line, rather than there. An SQLite file has readers enough for both, and
-// its one writer takes turns.
+// starves another: of 100 connections, chat gets 19 to read and 26 to write, orders
+// get 23 and 24, webhooks 3 and 5. Few connections are enough for a database; what
+// is beyond them waits here, in line, rather than there. An SQLite file has readers
+// enough for all, and its one writer takes turns.
 func shareOut(db *sqldb.DB) (chat, orders, webhooks *sqldb.DB) {
 	if db.Read != db.Write {
 		readers := max(1, db.Read.Stats().MaxOpenConnections/2)
 		return db.Share(readers, 1), db.Share(readers, 1), db.Share(1, 1)
 	}
 	part := func(percent int) int { return max(1, db.Write.Stats().MaxOpenConnections*percent/100) }
-	return db.Share(part(18), part(28)), db.Share(part(28), part(18)), db.Share(part(3), part(5))
+	return db.Share(part(19), part(26)), db.Share(part(23), part(24)), db.Share(part(3), part(5))
 }
 
 // Redis gives the client of the address.
