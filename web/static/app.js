@@ -89,7 +89,7 @@ class Page {
       h("div.blank-buttons", {}, h("button.primary", { type: "button", onclick: go.browse }, s.browse), h("button.plain", { type: "button", onclick: go.create }, s.newRoom)));
     this.main = h("main.main", { id: "main", "data-view": "blank", "data-staff": this.store.orders.staff }, this.head, this.banner.el, this.blank, ...this.orderPages.els([this.timeline.el, this.composer.el]));
     this.shell = h("div.app", { "data-pane": "rooms" },
-      h("a.skip", { href: "#main", onclick: (e) => { e.preventDefault(); this.composer.focus(); } }, s.skip), this.list.el, this.main);
+      h("a.skip", { href: "#main", onclick: (e) => { e.preventDefault(); this.store.open ? this.composer.focus() : this.head.querySelector("h1")?.focus(); } }, s.skip), this.list.el, this.main);
     this.store.on("rooms", () => { this.title(); this.drawHead(); this.putOut(); });
     this.store.on("presence", () => this.drawHead());
     this.store.on("typing", ({ room }) => room === this.store.open && this.drawTyping());
@@ -275,6 +275,7 @@ class Page {
     const had = document.activeElement?.localName === "h1";
     fill(this.head, parts);
     if (had) this.head.querySelector("h1[tabindex]")?.focus();
+    this.title();
   }
 
   roomHead(room) {

@@ -26,7 +26,7 @@ export class OrderDetail {
     this.orders = store.orders;
     this.on = on;
     this.body = h("div.order-body", {});
-    this.el = h("section.order", { "aria-label": s.orders, tabIndex: -1 }, this.body);
+    this.el = h("section.order", { "aria-label": s.orders, tabIndex: 0 }, this.body); // to be scrolled with the keys
     store.on("order", ({ id }) => id === this.id && this.#changed());
   }
 

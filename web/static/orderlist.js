@@ -72,7 +72,7 @@ export class OrderList {
     if (this.foot.dataset.key === key) return;
     this.foot.dataset.key = key;
     const had = this.foot.contains(document.activeElement);
-    const again = (label) => h("button.plain", { type: "button", onclick: () => this.orders.load(!count) }, label);
+    const again = (label) => h("button.plain", { type: "button", onclick: () => this.orders.load(!count || this.orders.error?.code === "bad_request") }, label);
     fill(this.foot,
       state === "loading" && [h("span.dots", { "aria-hidden": "true" }, h("i"), h("i"), h("i")), h("span.unseen", {}, s.loading)],
       state === "failed" && [h("p.form-message", { role: "alert" }, `${s.ordersFailed} ${words(this.orders.error)}`), again(s.tryAgain)],

@@ -9,10 +9,12 @@ import { api } from "./api.js";
 import { s } from "./strings.js";
 
 const LOOK_BACK = 20; // messages in which the last that a person wrote is looked for
+const AT_ONCE = 30; // rooms that are asked for it between two draws
 const EVERY = 30_000; // milliseconds after which "ago" is written anew
 
 export class OrderQueue {
-  #asked = new Set(); // ids of rooms whose last words were asked for
+  #asked = new Set(); // ids of orders, and of rooms for their last words, that were asked for
+  #busy = false;
 
   constructor(store, on) {
     this.store = store;
@@ -22,6 +24,7 @@ export class OrderQueue {
     this.list = h("ul.order-list", { "aria-label": s.queue });
     this.el = h("div.orders-part", {}, this.count, this.list);
     for (const topic of ["orders", "rooms"]) store.on(topic, () => this.#later());
+    store.on("ordersReset", () => this.#asked.clear());
     this.timer = setInterval(() => this.#later(), EVERY);
   }
 
@@ -44,24 +47,27 @@ export class OrderQueue {
     });
   }
 
+  /** complete asks for what rows lack, a part of them at once; the next draw goes on. */
   async #complete() {
+    if (this.#busy) return;
+    this.#busy = true;
     const rooms = this.orders.rooms();
-    const ids = rooms.map((r) => r.orderID).filter((id) => !this.#asked.has(id) && !this.orders.known.has(id));
-    for (const id of ids) this.#asked.add(id);
-    if (ids.length) this.orders.lookup(ids).catch(() => ids.forEach((id) => this.#asked.delete(id)));
+    const missing = rooms.map((r) => r.orderID).filter((id) => !this.#asked.has(id) && !this.orders.known.has(id));
     // The log's last event need not be something that a person wrote.
-    for (const room of rooms) {
-      if (room.talk || this.#asked.has(room.id) || !room.seen) continue;
-      this.#asked.add(room.id);
-      try {
+    const silent = rooms.filter((r) => !r.talk && r.seen && !this.#asked.has(r.id)).slice(0, AT_ONCE);
+    try {
+      await this.orders.lookup(missing);
+      for (const id of missing) this.#asked.add(id); // one that is not there is not asked for again
+      for (const room of silent) {
         const { items } = await api.messages(room.id, { limit: LOOK_BACK });
+        this.#asked.add(room.id);
         for (const m of items) room.hears(m);
         this.#later();
-      } catch {
-        this.#asked.delete(room.id);
-        return;
       }
+    } catch (err) {
+      console.warn("hubbub: the queue is not complete", err.code);
     }
+    this.#busy = false;
   }
 
   /** waits tells whether the customer had the last word. */

@@ -205,7 +205,7 @@ export class Orders {
       if (NONE.has(err.code)) {
         this.#stream = false;
         if (this.state === "new") this.load();
-      } else this.#soon(err.retryAfter || 2000);
+      } else if (err.code !== "disconnected") this.#soon(err.retryAfter || 2000);
     }
   }
 
