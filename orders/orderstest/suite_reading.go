@@ -66,12 +66,12 @@ func (w world) filters() {
 	}
 	slices.SortFunc(all, func(a, b orders.Order) int { return strings.Compare(string(b.ID), string(a.ID)) })
 	floor := func(ms time.Duration) orders.ID { return orders.FloorID(day.Add(ms * time.Millisecond).UnixMilli()) }
-	for _, customer := range []string{ada, bob, "nobody", ada + " "} {
+	for _, customer := range []string{ada, "nobody", ada + " "} {
 		for _, status := range []orders.Status{"", orders.Pending, orders.Paid, orders.Shipped, orders.Refunded} {
 			for _, number := range []string{"", all[3].Number, all[4].Number, "none"} {
-				for _, from := range []orders.ID{"", floor(0), floor(2), all[5].ID, floor(100)} {
-					for _, below := range []orders.ID{"", floor(0), floor(3), all[2].ID, floor(100)} {
-						for _, limit := range []int{1, 4, 100} {
+				for _, from := range []orders.ID{"", floor(2), all[5].ID} {
+					for _, below := range []orders.ID{"", floor(0), all[2].ID} {
+						for _, limit := range []int{4, 100} {
 							f := orders.Filter{Customer: customer, Status: status, Number: number, From: from, Below: below, Limit: limit}
 							var want []orders.ID
 							for _, o := range all {
@@ -176,7 +176,7 @@ func (w world) logs() {
 		w.Fatalf("%d events", len(all))
 	}
 	for after := range uint64(9) {
-		for _, limit := range []int{1, 4, 100} {
+		for _, limit := range []int{4, 100} {
 			head, got, err := w.s.Since(w.Context(), ada, after, limit)
 			w.ok(err)
 			w.same(orders.Head{Epoch: w.s.Epoch(), Seq: 6}, head)
