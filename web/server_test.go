@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -24,7 +25,13 @@ import (
 	"hubbub/web"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if addr := os.Getenv(sinkEnv); addr != "" {
+		sink(addr)
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // silent is a bus that nobody listens to.
 type silent struct{}
