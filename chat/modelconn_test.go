@@ -70,6 +70,8 @@ func (c *modelConn) stall(on bool) {
 	}
 }
 
+func (c *modelConn) Wait() error { return nil }
+
 func (c *modelConn) Read(ctx context.Context) ([]byte, error) {
 	select {
 	case b := <-c.in:

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -16,7 +15,10 @@ import (
 
 // Conn is one client's connection, whatever carries it.
 type Conn interface {
-	// Read gives the next message. It is called by one goroutine at a time.
+	// Wait returns when there is something to read, or may be: until then it needs
+	// little stack. Read gives the next message. They are called by one goroutine
+	// at a time.
+	Wait() error
 	Read(ctx context.Context) ([]byte, error)
 	// TryWrite sends each frame as a message of its own, in one go, as far as that
 	// needs no waiting. The rest, of which a part may be sent, is for Write, before
@@ -105,8 +107,7 @@ func (o SessionOptions) withDefaults() SessionOptions {
 	return o
 }
 
-// Session is one connected client: the goroutine that calls Run reads, who
-// writes is in writer.go.
+// Session is one connected client; reader.go and writer.go have its two halves.
 type Session struct {
 	// Static after construction.
 	hub    *Hub
@@ -158,67 +159,6 @@ func (s *Session) User() User { return s.Identity().User }
 
 // errOver ends the read loop after the writer was told how to end.
 var errOver = errors.New("chat: session over")
-
-// Run serves the client until it leaves, ctx ends or End was called. It reads
-// on the caller's goroutine, and returns when there is no writer any more and the
-// connection is freed.
-func (s *Session) Run(ctx context.Context) error {
-	var cancel context.CancelFunc
-	s.life, cancel = context.WithCancel(ctx)
-	defer func() { // a reader that panics leaves nothing behind either
-		cancel()
-		s.quit(errGone)
-		s.queue.wait()
-	}()
-	err := s.serve(s.life)
-	if s.queue.ending() {
-		// The writer sends what is left and says good-bye, whatever the reader met
-		// after that: a command that was under way finds no place for its answer.
-		return s.queue.wait()
-	}
-	return err
-}
-
-// lateSpread is within what time clients come back that came while the node was
-// draining already.
-const lateSpread = 2 * time.Second
-
-// serve finds out who the client is and reads until it is over.
-func (s *Session) serve(ctx context.Context) error {
-	if s.User().ID == "" {
-		if err := s.hello(ctx); err != nil {
-			return err
-		}
-	}
-	if !s.hub.add(s) {
-		s.push(wire.Reconnect{AfterMS: rand.N(lateSpread).Milliseconds(), Reason: "restart"})
-		return s.over(CloseRestart, "restart")
-	}
-	defer s.hub.remove(s)
-	defer func() {
-		for _, sub := range s.joined {
-			s.hub.leave(sub)
-		}
-	}()
-	if s.opts.Presence != nil {
-		defer s.opts.Presence.unwatch(s)
-	}
-	if err := s.welcome(); err != nil {
-		return err
-	}
-	for {
-		data, err := s.conn.Read(ctx)
-		if err != nil {
-			return s.readError(err)
-		}
-		if s.queue.ending() {
-			return errOver // what came after the end is not carried out
-		}
-		if err := s.frame(ctx, data); err != nil {
-			return err
-		}
-	}
-}
 
 // hello waits for the auth command of a client that came without credentials.
 func (s *Session) hello(ctx context.Context) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"io"
+	"log/slog"
 	"net/http"
 	"sync/atomic"
 	"time"
@@ -27,30 +28,33 @@ const (
 type socket struct {
 	ws   *websocket.Conn
 	link *link
+	log  *slog.Logger
+	user chat.UserID // whose it is, once that is known; owned by who serves it
 	// waved is set when a peer that stands still was told so: it may yet wake up,
 	// so the connection is kept for linger.
 	waved atomic.Bool
 }
 
-// upgrade shakes hands; without a socket it has answered the request.
-func upgrade(w http.ResponseWriter, r *http.Request) *socket {
+// upgrade shakes hands; if that leaves it without ws, the request was answered.
+func (c *socket) upgrade(w http.ResponseWriter, r *http.Request) {
 	grip := &grip{ResponseWriter: w}
-	conn := &socket{} // the library keeps the functions, which must not keep the request
+	// The library keeps the two functions, which must not keep the request.
 	ws, err := websocket.Accept(grip, r, &websocket.AcceptOptions{
 		Subprotocols:       wire.Protocols(),
 		InsecureSkipVerify: true, // the origin was checked, against more than the Host
 		CompressionMode:    websocket.CompressionDisabled,
-		OnPingReceived:     func(context.Context, []byte) bool { return conn.link.control() },
-		OnPongReceived:     func(context.Context, []byte) { conn.link.control() },
+		OnPingReceived:     func(context.Context, []byte) bool { return c.link.control() },
+		OnPongReceived:     func(context.Context, []byte) { c.link.control() },
 	})
 	if err != nil {
 		grip.answer(r)
-		return nil
+		return
 	}
-	conn.ws, conn.link = ws, grip.link
+	c.ws, c.link = ws, grip.link
 	ws.SetReadLimit(wire.MaxFrame)
-	return conn
 }
+
+func (c *socket) Wait() error { return c.link.wait() }
 
 // Read gives the next text message. CloseNow ends it, and nothing else: for a
 // context that could end, the library would start and stop a watch per frame,

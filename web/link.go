@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -19,7 +20,9 @@ const (
 	// library works with: net/http's own are 4 KiB each and would be the largest
 	// item of an idle socket. The library writes control frames only, which have 127
 	// bytes at most.
-	readBuffer, controlBuffer = 512, 128
+	readBuffer, controlBuffer = 128, 128
+	// earlyBuffer is how much is read at once when a peer says something.
+	earlyBuffer = 4 << 10
 	// A peer is read at most so fast. The library bounds the size of a message,
 	// but not the number of its empty fragments.
 	inRate, inBurst = 1 << 20, 1 << 20
@@ -85,9 +88,10 @@ func (g *grip) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 		early: append([]byte(nil), early...), in: rate.NewLimiter(inRate, inBurst), controls: rate.NewLimiter(controlRate, controlBurst),
 	}
 	g.link.sender.init(conn)
+	g.link.ready = g.link.fill
 	g.link.heard.Store(time.Now().UnixNano())
-	return g.link, bufio.NewReadWriter(
-		bufio.NewReaderSize(g.link, readBuffer), bufio.NewWriterSize(g.link, controlBuffer)), nil
+	g.link.buffer = bufio.NewReaderSize(g.link, readBuffer)
+	return g.link, bufio.NewReadWriter(g.link.buffer, bufio.NewWriterSize(g.link, controlBuffer)), nil
 }
 
 // link is a network connection that remembers when the peer was heard, reads no
@@ -97,16 +101,35 @@ type link struct {
 	in       *rate.Limiter
 	controls *rate.Limiter
 	heard    atomic.Int64 // nanoseconds since 1970
-	early    []byte       // what net/http had read already; owned by the reader
+
+	// Owned by the reader.
+	buffer *bufio.Reader // the library's
+	early  []byte        // what net/http, or wait, has read already
+	lent   *[]byte       // the memory of early, if it is from readBuffers
+	ready  func(fd uintptr) bool
 }
 
-func (l *link) Read(p []byte) (int, error) {
-	if len(l.early) > 0 {
-		n := copy(p, l.early)
-		l.early = l.early[n:]
-		return n, nil
+var readBuffers = sync.Pool{New: func() any { b := make([]byte, earlyBuffer); return &b }}
+
+// wait returns when there is something to read. It takes the memory for that
+// only then.
+func (l *link) wait() error {
+	if l.raw == nil || len(l.early) > 0 || l.buffer.Buffered() > 0 {
+		return nil // without raw it is left to the library to wait
 	}
-	n, err := l.Conn.Read(p)
+	return l.raw.Read(l.ready)
+}
+
+func (l *link) Read(p []byte) (n int, err error) {
+	if len(l.early) == 0 {
+		n, err = l.Conn.Read(p)
+	} else {
+		n = copy(p, l.early)
+		if l.early = l.early[n:]; len(l.early) == 0 && l.lent != nil {
+			readBuffers.Put(l.lent)
+			l.lent = nil
+		}
+	}
 	if n > 0 {
 		now := time.Now()
 		l.heard.Store(now.UnixNano())

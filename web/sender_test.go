@@ -23,7 +23,11 @@ import (
 func openSocket(t *testing.T) (*socket, *net.TCPConn, *bufio.Reader) {
 	t.Helper()
 	opened := make(chan *socket, 1)
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { opened <- upgrade(w, r) }))
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s := &socket{}
+		s.upgrade(w, r)
+		opened <- s
+	}))
 	t.Cleanup(server.Close)
 	conn, err := net.Dial("tcp", server.Listener.Addr().String())
 	if err != nil {

@@ -152,16 +152,26 @@ func (s *Sockets) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		mw.WriteProblem(w, r, http.StatusServiceUnavailable, "unavailable", why, retryDoor+rand.N(retryDoor))
 		return
 	}
-	var user chat.UserID // whose socket it is, once that is known
-	if conn, id := s.accept(w, r, &user); conn != nil {
-		go s.serve(conn, id, user, mw.RequestID(r.Context()))
+	conn, id := s.accept(w, r)
+	if conn.ws == nil {
+		s.exit(conn.user)
 		return
 	}
-	s.exit(user)
+	conn.log = s.o.Log.With("request_id", mw.RequestID(r.Context()))
+	session, err := s.session(conn, id)
+	if err != nil {
+		conn.log.Error("subprotocol", "error", err)
+		conn.free()
+		s.exit(conn.user)
+		return
+	}
+	go s.serve(conn, session)
 }
 
-// accept makes a socket of a request; without one it has answered the request.
-func (s *Sockets) accept(w http.ResponseWriter, r *http.Request, user *chat.UserID) (*socket, chat.Identity) {
+// accept makes a socket of a request; it is not open if the request got another
+// answer.
+func (s *Sockets) accept(w http.ResponseWriter, r *http.Request) (*socket, chat.Identity) {
+	conn := &socket{}
 	id := Caller(r.Context())
 	switch offered := protocols(r); {
 	case !s.o.Origins.AllowOrigin(r):
@@ -175,44 +185,50 @@ func (s *Sockets) accept(w http.ResponseWriter, r *http.Request, user *chat.User
 	case id.User.ID == "" && hasCredentials(r):
 		w.Header().Set("WWW-Authenticate", "Bearer")
 		mw.WriteProblem(w, r, http.StatusUnauthorized, "unauthenticated", "sign in again", 0)
-	case id.User.ID != "" && !s.count(id.User.ID, user):
+	case id.User.ID != "" && !s.count(id.User.ID, &conn.user):
 		mw.WriteProblem(w, r, http.StatusTooManyRequests, "rate_limited",
 			fmt.Sprintf("you have %d sockets open here already", MaxUserSockets), retryUser)
 	default:
-		return upgrade(w, r), id
+		conn.upgrade(w, r)
 	}
-	return nil, chat.Identity{}
+	return conn, id
 }
 
-// serve runs the session of an open socket, on a goroutine of its own that
-// [Sockets.Wait] waits for. It has nothing of the request, not even its context.
-func (s *Sockets) serve(conn *socket, id chat.Identity, user chat.UserID, request string) {
-	defer func() { s.exit(user) }()
-	defer conn.free()
-	log := s.o.Log.With("request_id", request)
-	defer func() {
-		if p := recover(); p != nil {
-			s.o.Panicked()
-			log.Error("panic in a socket", "user", user, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
-		}
-	}()
+func (s *Sockets) session(conn *socket, id chat.Identity) (*chat.Session, error) {
 	codec, err := wire.ForProtocol(conn.ws.Subprotocol())
 	if err != nil {
-		log.Error("subprotocol", "error", err)
-		return
+		return nil, err
 	}
-	start := time.Now()
 	o := s.o.Session
-	o.Log, o.Wrap = log, frameLinks(s.o, log)
-	o.Known = func(id chat.Identity) *chat.CloseError { // on this goroutine
-		if !s.count(id.User.ID, &user) {
+	o.Log, o.Wrap = conn.log, frameLinks(s.o, conn.log)
+	o.Known = func(id chat.Identity) *chat.CloseError {
+		if !s.count(id.User.ID, &conn.user) {
 			return &chat.CloseError{Code: chat.CloseTooMany, Reason: fmt.Sprintf("retry_after_ms=%d", retryUser.Milliseconds())}
 		}
 		return nil
 	}
-	err = chat.NewSession(s.o.Hub, s.o.Rooms, s.o.Accounts, conn, codec, id, o).Run(context.Background())
-	log.Info("socket closed", "user", user, "duration", time.Since(start), "error", err)
+	return chat.NewSession(s.o.Hub, s.o.Rooms, s.o.Accounts, conn, codec, id, o), nil
+}
+
+// serve runs the session of an open socket, on a goroutine of its own that
+// [Sockets.Wait] waits for. Nothing of the request lives on in it, not even its
+// context.
+func (s *Sockets) serve(conn *socket, session *chat.Session) {
+	defer s.left(conn)
+	start := time.Now()
+	err := session.Run(context.Background())
+	conn.log.Info("socket closed", "user", conn.user, "duration", time.Since(start), "error", err)
 	conn.linger(s.drained)
+}
+
+// left frees the socket and gives its place back; a panic ends no more than that.
+func (s *Sockets) left(conn *socket) {
+	if p := recover(); p != nil {
+		s.o.Panicked()
+		conn.log.Error("panic in a socket", "user", conn.user, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+	}
+	conn.free()
+	s.exit(conn.user)
 }
 
 // protocols lists the subprotocols that the client offers.
