@@ -2,6 +2,7 @@ package chat
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"hubbub/chat/wire"
@@ -82,7 +83,7 @@ func (s *Session) ack(c wire.Command) func(Sent, error) error {
 // in the log above that cursor, so they follow without a hole and without a
 // repeat.
 func (s *Session) join(ctx context.Context, c *wire.Join) error {
-	if old := s.joined[RoomID(c.Room)]; old == nil && len(s.joined) >= wire.MaxJoins {
+	if old := s.joinedTo(RoomID(c.Room)); old == nil && len(s.joined) >= wire.MaxJoins {
 		return Refuse(ErrForbidden, "too many rooms on one socket: leave one first")
 	}
 	id := RoomID(c.Room)
@@ -93,7 +94,7 @@ func (s *Session) join(ctx context.Context, c *wire.Join) error {
 		}
 		id = room.ID
 	}
-	if old := s.joined[id]; old != nil {
+	if old := s.joinedTo(id); old != nil {
 		s.drop(old)
 	}
 	sub := s.hub.enter(id, s)
@@ -109,14 +110,11 @@ func (s *Session) join(ctx context.Context, c *wire.Join) error {
 			ID: c.ID, Room: string(id), Epoch: string(head.Epoch), Head: uint64(head.Seq), Reason: why})
 	}
 	if c.Only {
-		for _, other := range s.joined {
-			s.drop(other)
+		for len(s.joined) > 0 {
+			s.drop(s.joined[0])
 		}
 	}
-	if s.joined == nil {
-		s.joined = make(map[RoomID]*subscription)
-	}
-	s.joined[id] = sub
+	s.joined = append(s.joined, sub)
 	err = s.reply(wire.Joined{
 		ID: c.ID, Room: string(id), Name: name,
 		Epoch: string(head.Epoch), Head: uint64(head.Seq), From: uint64(cursor)})
@@ -173,7 +171,9 @@ func startAt(c *wire.Join, head Head) (Seq, string) {
 
 func (s *Session) drop(sub *subscription) {
 	s.hub.leave(sub)
-	delete(s.joined, sub.topic.room)
+	if at := slices.Index(s.joined, sub); at >= 0 {
+		s.joined = slices.Delete(s.joined, at, at+1)
+	}
 	delete(s.typed, sub.topic.room)
 }
 
@@ -184,7 +184,7 @@ func (s *Session) leave(ctx context.Context, c *wire.Leave) error {
 		if err != nil {
 			return err
 		}
-		sub = s.joined[room.ID]
+		sub = s.joinedTo(room.ID)
 	}
 	room := c.Room
 	if sub != nil {
@@ -194,10 +194,20 @@ func (s *Session) leave(ctx context.Context, c *wire.Leave) error {
 	return s.reply(wire.Left{ID: c.ID, Room: room})
 }
 
+// joinedTo gives the subscription of a joined room; a client has a few.
+func (s *Session) joinedTo(room RoomID) *subscription {
+	for _, sub := range s.joined {
+		if sub.topic.room == room {
+			return sub
+		}
+	}
+	return nil
+}
+
 // here gives the subscription of a joined room, by its id; one that has ended
 // since is forgotten.
 func (s *Session) here(ref string) *subscription {
-	sub := s.joined[RoomID(ref)]
+	sub := s.joinedTo(RoomID(ref))
 	if sub != nil && sub.ended() {
 		s.drop(sub)
 		return nil

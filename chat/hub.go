@@ -66,7 +66,7 @@ type Hub struct {
 	parts [bus.Partitions]partition
 
 	mu       sync.Mutex
-	users    map[UserID]map[*Session]struct{} // the running sessions
+	users    map[UserID][]*Session // the running sessions
 	count    int
 	draining bool
 
@@ -122,7 +122,7 @@ func NewHub(store LogReader, sessions SessionChecker, o HubOptions) *Hub {
 	}
 	h := &Hub{
 		store: store, sessions: sessions, log: o.Log, now: o.Now, degraded: o.Degraded, probe: o.Probe, wake: make(chan struct{}, 1),
-		users: make(map[UserID]map[*Session]struct{}),
+		users: make(map[UserID][]*Session),
 		fills: make(map[*topic]time.Time), asked: make(map[*topic]bool),
 	}
 	h.drained, h.drain = context.WithCancel(context.Background())

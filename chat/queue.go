@@ -157,6 +157,13 @@ func (q *queue) ending() bool {
 	return q.final != nil
 }
 
+// gone tells whether the queue was closed.
+func (q *queue) gone() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.closed
+}
+
 // busy tells whether there is a writer.
 func (q *queue) busy() bool {
 	q.mu.Lock()

@@ -18,8 +18,7 @@ import (
 // the size that its deepest call once needed, and for thousands of idle clients
 // that is most of what a node has in memory.
 func (s *Session) Run(ctx context.Context) error {
-	var cancel context.CancelFunc
-	s.life, cancel = context.WithCancel(ctx)
+	s.life = ctx
 	err := s.apart(s.begin)
 	for err == nil {
 		if err = s.conn.Wait(); err == nil {
@@ -31,7 +30,6 @@ func (s *Session) Run(ctx context.Context) error {
 		// after that: a command that was under way finds no place for its answer.
 		err = s.queue.wait()
 	}
-	cancel()
 	return s.apart(func() error { return s.finish(err) })
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"hubbub/bus"
@@ -34,10 +35,7 @@ func (h *Hub) add(s *Session) bool {
 		return false
 	}
 	user := s.User().ID
-	if h.users[user] == nil {
-		h.users[user] = make(map[*Session]struct{})
-	}
-	h.users[user][s] = struct{}{}
+	h.users[user] = append(h.users[user], s)
 	h.count++
 	h.pulse.add(s, jitter(s.opts.Heartbeat))
 	return true
@@ -47,11 +45,12 @@ func (h *Hub) remove(s *Session) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	user := s.User().ID
-	if _, ok := h.users[user][s]; !ok {
+	sessions := h.users[user]
+	at := slices.Index(sessions, s)
+	if at < 0 {
 		return
 	}
-	delete(h.users[user], s)
-	if len(h.users[user]) == 0 {
+	if h.users[user] = slices.Delete(sessions, at, at+1); len(sessions) == 1 {
 		delete(h.users, user)
 	}
 	h.count--
@@ -62,11 +61,7 @@ func (h *Hub) remove(s *Session) {
 func (h *Hub) of(user UserID) []*Session {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	out := make([]*Session, 0, len(h.users[user]))
-	for s := range h.users[user] {
-		out = append(out, s)
-	}
-	return out
+	return slices.Clone(h.users[user])
 }
 
 func (h *Hub) all() []*Session {
@@ -74,9 +69,7 @@ func (h *Hub) all() []*Session {
 	defer h.mu.Unlock()
 	out := make([]*Session, 0, h.count)
 	for _, sessions := range h.users {
-		for s := range sessions {
-			out = append(out, s)
-		}
+		out = append(out, sessions...)
 	}
 	return out
 }

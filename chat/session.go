@@ -124,9 +124,9 @@ type Session struct {
 	next        *Session // in a list of sessions to be written to; owned by the writer
 	slot, place int      // in the wheel of heartbeats; guarded by pulse.mu
 
-	// Owned by the reader; the maps are made when they are needed.
-	joined map[RoomID]*subscription
-	typed  map[RoomID]time.Time // when typing was last told
+	// Owned by the reader.
+	joined []*subscription
+	typed  map[RoomID]time.Time // when typing was last told; made when it is
 	bad    []time.Time          // the last bad frames
 
 	away atomic.Bool // as the client said last

@@ -103,7 +103,7 @@ func (s *Session) rescue() {
 func (s *Session) readOn(sub *subscription) error {
 	frames, more, err := sub.next(s.life)
 	if err != nil {
-		if s.life.Err() != nil {
+		if s.life.Err() != nil || s.queue.gone() {
 			return errGone
 		}
 		s.opts.Log.Warn("reading on", "room", sub.topic.room, "error", err)
