@@ -84,10 +84,18 @@ var errAgain = errors.New("chatstore: again")
 // write runs fn in a transaction, and again when it lost to another one and when
 // COMMIT failed: fn begins anew each time and finds what an earlier run may have
 // stored. The error is a *chat.Error or internal.
-func (s *Store) write(ctx context.Context, op string, fn func(context.Context, *sql.Tx) error) (err error) {
+func (s *Store) write(ctx context.Context, op string, fn func(context.Context, *sql.Tx) error) error {
+	return s.writeOn(ctx, op, nil, fn)
+}
+
+// writeOn is write where open is the error of an earlier run whose outcome is
+// unknown, or nil.
+func (s *Store) writeOn(ctx context.Context, op string, open *sqldb.CommitError, fn func(context.Context, *sql.Tx) error) (err error) {
 	defer func() { s.writes.note(ctx, s.log, "that write", err) }()
 	deadline := time.Now().Add(writeTime)
-	var open *sqldb.CommitError // of an earlier run whose outcome is unknown
+	if open != nil {
+		deadline = time.Now().Add(s.outcomeTime)
+	}
 	for try := 1; ; try++ {
 		err := s.transact(ctx, deadline, fn)
 		if err == nil {
