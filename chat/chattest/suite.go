@@ -30,6 +30,7 @@ func Suite(t *testing.T, open func(t *testing.T) Stores) {
 		{"direct rooms", world.directRooms},
 		{"lists", world.lists},
 		{"append", world.append},
+		{"append to several rooms", world.several},
 		{"idempotency", world.idempotency},
 		{"concurrency", world.concurrency},
 		{"members", world.members},
