@@ -81,7 +81,7 @@ func (h *Hub) statuses() map[UserID]Status {
 	out := make(map[UserID]Status, len(h.users))
 	for u, sessions := range h.users {
 		out[u] = Away
-		for s := range sessions {
+		for _, s := range sessions {
 			if !s.away.Load() {
 				out[u] = Online
 				break
