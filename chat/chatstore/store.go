@@ -73,7 +73,13 @@ func New(db *sqldb.DB, log *slog.Logger) *Store {
 // write runs fn in transactions until its outcome is known; see [sqldb.DB.Settle].
 // The error is a *chat.Error or internal.
 func (s *Store) write(ctx context.Context, op string, fn func(context.Context, *sql.Tx) error) error {
-	err := s.fail(op, s.db.Settle(ctx, s.log, op, fn))
+	return s.writeOn(ctx, op, nil, fn)
+}
+
+// writeOn is write where open is the error of an earlier run whose outcome is
+// unknown, or nil.
+func (s *Store) writeOn(ctx context.Context, op string, open *sqldb.CommitError, fn func(context.Context, *sql.Tx) error) error {
+	err := s.fail(op, s.db.SettleAfter(ctx, s.log, op, open, fn))
 	s.writes.Note(ctx, s.log, "that write", err, errors.Is(err, chat.ErrUnavailable))
 	return err
 }

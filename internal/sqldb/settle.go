@@ -33,8 +33,16 @@ var ErrAgain = errors.New("sqldb: again")
 //
 // It ends within 10 s and OutcomeTime; op names the call in the log.
 func (db *DB) Settle(ctx context.Context, log *slog.Logger, op string, fn func(ctx context.Context, tx *sql.Tx) error) error {
+	return db.SettleAfter(ctx, log, op, nil, fn)
+}
+
+// SettleAfter is Settle where fn was run before, in a transaction whose COMMIT
+// failed with open. With nil it is Settle.
+func (db *DB) SettleAfter(ctx context.Context, log *slog.Logger, op string, open *CommitError, fn func(ctx context.Context, tx *sql.Tx) error) error {
 	deadline := time.Now().Add(settleTime)
-	var open *CommitError // of an earlier run whose outcome is unknown
+	if open != nil {
+		deadline = time.Now().Add(db.outcomeTime)
+	}
 	for try := 1; ; try++ {
 		err := db.txUntil(ctx, deadline, fn)
 		if err == nil {
