@@ -78,6 +78,7 @@ func (c *crowd) readers() []*guest {
 // burst measures what begins at one instant, until everybody is back.
 func (l *load) burst(ctx context.Context, c *crowd, run int, unit string, begin func(due time.Duration) error) (Phase, error) {
 	ph := Phase{Target: c.target, Run: run, Unit: unit}
+	sleep(ctx, quietTime) // so that the cost of what was missed is not in it
 	m := newMeter()
 	c.meter.Store(m)
 	watch := l.watch(c, m, toBack, fmt.Sprintf("%s run %d", c.target, run))
