@@ -82,7 +82,7 @@ func (l *load) burst(ctx context.Context, c *crowd, run int, unit string, begin 
 	sleep(ctx, quietTime) // so that the cost of what was missed is not in it
 	m := newMeter()
 	c.meter.Store(m)
-	watch := l.watch(c, m, toBack, fmt.Sprintf("%s run %d", c.target, run))
+	watch := l.watch(c, m, toBack, fmt.Sprintf("%s %d", c.target, run))
 	defer watch.stop()
 	before, err := l.instant(c, m)
 	if err != nil {

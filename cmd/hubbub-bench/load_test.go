@@ -170,7 +170,7 @@ func TestLoadComesBack(t *testing.T) {
 	var progress safeBuffer
 	cut := make(chan int)
 	go func() {
-		for !strings.Contains(progress.String(), "nodes run 1") && t.Context().Err() == nil {
+		for !strings.Contains(progress.String(), "nodes 1 at") && t.Context().Err() == nil {
 			time.Sleep(10 * time.Millisecond)
 		}
 		cut <- c.Cut()
@@ -194,7 +194,7 @@ func TestLoadIsEnded(t *testing.T) {
 	var progress safeBuffer
 	go func() {
 		defer cancel()
-		for !strings.Contains(progress.String(), "nodes run 1") && t.Context().Err() == nil {
+		for !strings.Contains(progress.String(), "nodes 1 at") && t.Context().Err() == nil {
 			time.Sleep(10 * time.Millisecond)
 		}
 	}()
