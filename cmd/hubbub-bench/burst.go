@@ -27,7 +27,7 @@ func (l *load) resume(ctx context.Context, c *crowd, run int) (Phase, error) {
 	if err := l.fill(ctx, c, l.o.Events); err != nil {
 		return Phase{}, err
 	}
-	return l.burst(ctx, c, run, "event", func(due time.Duration) error {
+	return l.burst(ctx, c, run, "event", func(_ context.Context, due time.Duration) error {
 		for _, g := range readers {
 			g.due.Store(int64(due))
 			if err := g.sock.Load().write(g.joins()); err != nil {
@@ -54,7 +54,7 @@ func (l *load) storm(ctx context.Context, c *crowd, run int) (Phase, error) {
 	if err := l.fill(ctx, c, l.o.Events); err != nil {
 		return Phase{}, err
 	}
-	return l.burst(ctx, c, run, "connection", func(due time.Duration) error {
+	return l.burst(ctx, c, run, "connection", func(ctx context.Context, due time.Duration) error {
 		g, ctx := errgroup.WithContext(ctx)
 		for _, reader := range readers {
 			reader.due.Store(int64(due))
@@ -75,12 +75,14 @@ func (c *crowd) readers() []*guest {
 	return list
 }
 
-// burst measures what begins at one instant, until everybody is back.
-func (l *load) burst(ctx context.Context, c *crowd, run int, unit string, begin func(due time.Duration) error) (Phase, error) {
+// burst measures what begins at one instant, until everybody is back or the
+// grace is over.
+func (l *load) burst(ctx context.Context, c *crowd, run int, unit string, begin func(ctx context.Context, due time.Duration) error) (Phase, error) {
 	ph := Phase{Target: c.target, Run: run, Unit: unit}
+	sleep(ctx, quietTime) // so that the cost of what was missed is not in it
 	m := newMeter()
 	c.meter.Store(m)
-	watch := l.watch(c, m, toBack, fmt.Sprintf("%s run %d", c.target, run))
+	watch := l.watch(c, m, toBack, fmt.Sprintf("%s %d", c.target, run))
 	defer watch.stop()
 	before, err := l.instant(c, m)
 	if err != nil {
@@ -91,10 +93,10 @@ func (l *load) burst(ctx context.Context, c *crowd, run int, unit string, begin 
 	m.from.Store(int64(due))
 	deadline, cancel := context.WithTimeout(ctx, c.o.Grace)
 	defer cancel()
-	if err := begin(due); err != nil {
-		return ph, err
+	late := begin(deadline, due)
+	if late == nil {
+		late = c.await(deadline, "were not back", func() bool { return c.ready.Load() == int64(len(c.guests)) })
 	}
-	late := c.await(deadline, "were not back", func() bool { return c.ready.Load() == int64(len(c.guests)) })
 	after, err := l.instant(c, m)
 	if err != nil {
 		return ph, err
@@ -121,7 +123,7 @@ func (l *load) fill(ctx context.Context, c *crowd, events int) error {
 	last := l.now()
 	for sent := int64(0); m.answered.Load() < total; {
 		if m.refused.Load() > 0 || m.skipped.Load() > 0 {
-			return fmt.Errorf("the rooms could not be filled: %d of %d acked, %v %v", m.answered.Load(), total, c.refusals.all(), c.ends.all())
+			return fmt.Errorf("the rooms could not be filled: %d of %d acked, %v; %s", m.answered.Load(), total, c.refusals.all(), limitsHint)
 		}
 		for sent < total && m.open() < fillOpen {
 			room := int(sent % int64(len(c.rooms)))

@@ -153,6 +153,21 @@ func (c *crowd) welcome(w wire.Welcome) {
 	}
 }
 
+// checkLimits refuses a rate that the server's own limits forbid.
+func (c *crowd) checkLimits() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	writers := 0
+	for i := range c.rooms {
+		writers += len(c.writers(i))
+	}
+	each := c.o.Rate / float64(max(1, min(writers, len(c.guests))))
+	if l := c.limits; writers > 0 && l != nil && l.RatePerS > 0 && each > 0.9*l.RatePerS {
+		return fmt.Errorf("each client would send %.0f frames per second, the server takes %.0f: %s", each, l.RatePerS, limitsHint)
+	}
+	return nil
+}
+
 // lastMessage is the last message of ours that was read, and where its frame
 // puts it.
 type lastMessage struct {

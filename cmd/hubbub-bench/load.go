@@ -55,18 +55,15 @@ func runLoad(ctx context.Context, o loadOptions, progress io.Writer) (LoadReport
 		defer floor.close()
 		crowds = []*crowd{floor, nodes}
 	}
-	var phases []Phase
-	for run := range o.Runs {
-		for _, c := range crowds {
-			ph, err := l.phase(ctx, c, run+1)
-			if err != nil {
-				return LoadReport{}, err
-			}
-			phases = append(phases, ph)
-		}
+	if err := nodes.checkLimits(); err != nil {
+		return LoadReport{}, err
+	}
+	phases, err := l.phases(ctx, crowds)
+	if err != nil {
+		return LoadReport{}, err
 	}
 	var s *Saturation
-	if o.Ramp {
+	if o.Ramp && ctx.Err() == nil {
 		if s, err = l.ramp(ctx, nodes); err != nil && ctx.Err() == nil {
 			return LoadReport{}, err
 		}
@@ -80,6 +77,25 @@ func runLoad(ctx context.Context, o loadOptions, progress io.Writer) (LoadReport
 	r.Phases, r.Saturation = phases, s
 	r.judge(crowds)
 	return r, nil
+}
+
+// phases measures as often as is asked for, until ctx ends.
+func (l *load) phases(ctx context.Context, crowds []*crowd) (list []Phase, err error) {
+	for run := range l.o.Runs {
+		for _, c := range crowds {
+			ph, err := l.phase(ctx, c, run+1)
+			switch {
+			case err == nil:
+				list = append(list, ph)
+			case ctx.Err() == nil:
+				return nil, err
+			}
+			if ctx.Err() != nil {
+				return list, nil
+			}
+		}
+	}
+	return list, nil
 }
 
 // phase measures once what the scenario is about.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"io"
 	"os"
@@ -169,7 +170,7 @@ func TestLoadComesBack(t *testing.T) {
 	var progress safeBuffer
 	cut := make(chan int)
 	go func() {
-		for !strings.Contains(progress.String(), "nodes run 1") && t.Context().Err() == nil {
+		for !strings.Contains(progress.String(), "nodes 1 at") && t.Context().Err() == nil {
 			time.Sleep(10 * time.Millisecond)
 		}
 		cut <- c.Cut()
@@ -181,6 +182,34 @@ func TestLoadComesBack(t *testing.T) {
 	first, second := r.Phases[0], r.Phases[1]
 	if r.Verdict != Kept || first.Served || !strings.Contains(first.Unserved, "1006") || !second.Served || r.Ends["1006"] < 4 {
 		t.Errorf("verdict %s, faults %+v, first %q, second %q, ends %v", r.Verdict, r.Faults, first.Unserved, second.Unserved, r.Ends)
+	}
+}
+
+// Whoever is tired of waiting gets what was measured so far.
+func TestLoadIsEnded(t *testing.T) {
+	t.Parallel()
+	o := quickLoad(sceneFanout, startNode(t, t.TempDir()).url)
+	o.Duration, o.Runs, o.Ramp = time.Minute, 3, true
+	ctx, cancel := context.WithCancel(t.Context())
+	var progress safeBuffer
+	go func() {
+		defer cancel()
+		for !strings.Contains(progress.String(), "nodes 1 at") && t.Context().Err() == nil {
+			time.Sleep(10 * time.Millisecond)
+		}
+	}()
+	r, err := runLoad(ctx, o, &progress)
+	if err != nil || r.Verdict != Kept || len(r.Phases) != 1 || r.Phases[0].Served || r.Saturation != nil {
+		t.Errorf("error %v, verdict %s, %d phases", err, r.Verdict, len(r.Phases))
+	}
+}
+
+// A load that the server's own limits forbid is refused before it begins.
+func TestLoadWithinLimits(t *testing.T) {
+	t.Parallel()
+	o := quickLoad(sceneFanout, startNode(t, t.TempDir(), "--rate-session=20/s:40").url)
+	if _, err := runLoad(t.Context(), o, io.Discard); err == nil || !strings.Contains(err.Error(), "--rate-session off") {
+		t.Errorf("error %v", err)
 	}
 }
 

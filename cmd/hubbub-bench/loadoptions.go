@@ -199,8 +199,6 @@ func (o *loadOptions) checkLoad() error {
 		return errors.New("--warm: 0 or above")
 	case o.Ramp && o.P99 == 0:
 		return errors.New("--p99: above 0 with --ramp")
-	case o.Payload > wire.MaxText:
-		return fmt.Errorf("--payload: from 1 to %d", wire.MaxText)
 	case o.Floor && !slices.ContainsFunc(o.Groups, func(g group) bool { return g.name == groupNode }):
 		return errors.New("--floor: the cost of the nodes is held against it, so name them with --pids node=…")
 	}

@@ -80,6 +80,9 @@ func (r *LoadReport) judge(crowds []*crowd) {
 			}
 		}
 		r.Ends, r.Errors = c.ends.all(), c.refusals.all() // the nodes are the last
+		if n := c.strays.Load(); n > 0 {
+			r.Notes = append(r.Notes, fmt.Sprintf("%d events came to clients who do not follow their rooms", n))
+		}
 	}
 	for k, n := range sum {
 		if kind(k) != late && kind(k) != unknown {

@@ -142,7 +142,7 @@ func (l *load) paced(ctx context.Context, c *crowd, p pace, w work) (Phase, erro
 	}()
 	defer func() { <-sent }()
 	defer enough()
-	watch := l.watch(c, m, w.main, fmt.Sprintf("%s run %d, %.0f/s", c.target, p.run, p.rate))
+	watch := l.watch(c, m, w.main, fmt.Sprintf("%s %d at %.0f/s", c.target, p.run, p.rate))
 	defer watch.stop()
 	sleep(ctx, from-l.now())
 	before, err := l.instant(c, m)

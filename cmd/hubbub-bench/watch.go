@@ -79,28 +79,32 @@ func (w *watch) sample() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	now := w.m.counts(w.l.now())
-	per := max(now.at-w.last.at, time.Millisecond).Seconds()
+	if now.at-w.last.at < sampleEvery/2 { // it has just begun
+		return
+	}
+	per := (now.at - w.last.at).Seconds()
 	q := w.collectLocked()
 	s := Sample{
 		At: (now.at - w.begun).Seconds(), Due: float64(now.sent-w.last.sent+now.skipped-w.last.skipped) / per,
 		AnsweredS: float64(now.answered-w.last.answered) / per, ReadPerS: float64(now.units-w.last.units) / per,
 		P50: q.P50, P99: q.P99, Behind: most,
 	}
-	warming := ", warming up"
+	warming := "warming up, "
 	if w.begun > 0 {
 		warming = ""
 		w.series = append(w.series, s)
 	}
 	w.last = now
-	line := fmt.Sprintf("%s%s: sent %.0f/s answered %.0f/s open %d, read %.0f/s lag %d, p99 %.1f ms;",
-		w.title, warming, s.Due, s.AnsweredS, w.m.open(), s.ReadPerS, most, q.P99)
 	found, _ := w.c.found()
+	wrong := ""
 	for k, n := range found {
-		if kind(k) != late && kind(k) != unknown {
-			line += fmt.Sprintf(" %s %d", kind(k), n)
+		if n > 0 && kind(k) != lost {
+			wrong += fmt.Sprintf(", %s %d", kind(k), n)
 		}
 	}
-	w.l.say("%s", line)
+	// Narrow enough for a terminal, where it is written over.
+	w.l.say("%s: %s%.0f/s sent, %.0f/s answered, %.0f/s read, lag %d, p99 %.1f ms, lost %d%s",
+		w.title, warming, s.Due, s.AnsweredS, s.ReadPerS, most, q.P99, found[lost], wrong)
 }
 
 // totals gives what was measured, once it has stopped.
