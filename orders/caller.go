@@ -1,5 +1,7 @@
 package orders
 
+import "cmp"
+
 // Role says what a caller may do with orders.
 type Role string
 
@@ -22,12 +24,13 @@ type Caller struct {
 
 func (c Caller) actor() Actor { return Actor{ID: c.ID, Name: c.Name, Role: c.Role} }
 
-// only is the customer whose orders the caller is confined to; "" for all.
+// only is the customer whose orders the caller is confined to; "" for all, which
+// is for shops and support alone.
 func (c Caller) only() string {
-	if c.Role == Customer {
-		return c.ID
+	if c.Role == Shop || c.Role == Support {
+		return ""
 	}
-	return ""
+	return cmp.Or(c.ID, "nobody")
 }
 
 // may refuses a call that is not for the caller's role, whatever the object.

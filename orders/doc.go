@@ -20,10 +20,10 @@
 //  1. web reads the request, says who calls ([Caller]), and asks [Service].
 //  2. The service checks the input and the right to make the call, and hands the
 //     store a function that changes an order or refuses.
-//  3. The store runs it in one transaction: lock the customer's log, look the
-//     idempotency key up, lock and read the order, change it, write order, event,
-//     reply, webhook deliveries and, where the order has a room, the room's system
-//     message. COMMIT.
+//  3. The store runs it in one transaction: take the idempotency key, lock the
+//     customer's log, lock and read the order, change it, write order, event, reply,
+//     webhook deliveries and, where the order has a room, the room's system message.
+//     COMMIT.
 //  4. After COMMIT, and only then, the caller gets its answer and the bus a hint.
 //     A hint that is lost is found by the hub's head check.
 //

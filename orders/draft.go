@@ -159,11 +159,12 @@ func (d Draft) sums(o *Order, subtotal int64, f *faults) {
 		return
 	}
 	total := subtotal - t.Discount + t.Shipping + t.Tax // each at most 200 times 2^53
-	switch {
-	case subtotal > MaxTotal:
+	if subtotal > MaxTotal {
 		f.add("/totals/subtotal", "would be over %d", int64(MaxTotal))
-	case t.Subtotal != nil && *t.Subtotal != subtotal:
+	} else if t.Subtotal != nil && *t.Subtotal != subtotal {
 		f.add("/totals/subtotal", "must be the sum of the lines, which is %d", subtotal)
+	}
+	switch {
 	case t.Discount > subtotal:
 		f.add("/totals/discount", "must not be over the subtotal")
 	case total > MaxTotal:
@@ -224,6 +225,7 @@ func checkMetadata(m map[string]string, f *faults) {
 		}
 	}
 	slices.SortFunc(*f, func(a, b FieldError) int { return strings.Compare(a.Field, b.Field) })
+	*f = slices.Compact(*f) // all keys are one field
 }
 
 func checkAddress(a *Address, f *faults) {

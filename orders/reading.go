@@ -52,7 +52,7 @@ type Query struct {
 	Customer      string
 	Status        Status
 	Number        string
-	After, Before time.Time // created at or after, and before
+	After, Before time.Time // created at or after, and before, by the millisecond
 	Cursor        ID        // the last order of the page before
 	Limit         int       // 1 to MaxPage
 }
@@ -75,10 +75,10 @@ func (s *Service) List(ctx context.Context, c Caller, q Query) (page []Stored, m
 	}
 	// An id begins with its time, so a time is a bound of ids.
 	if !q.After.IsZero() {
-		f.From = FloorID(max(q.After.Add(time.Millisecond-1).UnixMilli(), 0))
+		f.From = FloorID(max(q.After.UnixMilli(), 0))
 	}
 	if !q.Before.IsZero() {
-		f.Below = FloorID(max(q.Before.Add(time.Millisecond-1).UnixMilli(), 0))
+		f.Below = FloorID(max(q.Before.UnixMilli(), 0))
 	}
 	if q.Cursor != "" && (f.Below == "" || q.Cursor < f.Below) {
 		f.Below = q.Cursor

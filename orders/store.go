@@ -23,7 +23,8 @@ type Store interface {
 	// OpenLog makes the log of a customer, who is known to exist. Again does nothing.
 	OpenLog(ctx context.Context, customer string) error
 	// Change carries one change out under the locks of the customer's log and of
-	// the order.
+	// the order. Where there was nothing to change, nothing is stored, the key
+	// neither.
 	Change(ctx context.Context, c Change) (Reply, error)
 
 	// Order finds one order; ErrNotFound.
@@ -39,7 +40,7 @@ type Store interface {
 	// Since reads a customer's events with a seq above after, in order, and where
 	// the log stands at that time; a customer without a log has an empty one.
 	Since(ctx context.Context, customer string, after uint64, limit int) (Head, []Event, error)
-	// Heads reads where logs stand.
+	// Heads reads where logs stand, each customer's who is asked for.
 	Heads(ctx context.Context, customers []string) (map[string]Head, error)
 
 	// SweepKeys deletes idempotency keys from before the time, at most limit of
@@ -52,8 +53,8 @@ type Store interface {
 // ErrKeyReused; while the first call still runs it is ErrKeyRunning. Only what
 // was committed is remembered, for at least 24 hours.
 type Key struct {
-	Owner       string // the caller's id
-	Value       string
+	Owner       string            // the caller's id
+	Value       string            // 1 to MaxKey characters
 	Fingerprint [sha256.Size]byte // of method, path and body
 }
 

@@ -32,10 +32,10 @@ func TestLinearizable(t *testing.T) {
 	})
 	t.Run("mariadb", func(t *testing.T) {
 		url := testenv.SharedMariaDB(t).NewDatabase(t)
-		behind, through := newProxy(t, url)
+		behind, through := testenv.NewProxy(t, url)
 		one, _ := open(t, url)
 		two, _ := open(t, through)
-		checkLinearizable(t, [2]*chatstore.Store{one, two}, func() { behind.onCommit((*link).send) })
+		checkLinearizable(t, [2]*chatstore.Store{one, two}, func() { behind.OnCommit((*testenv.Link).Send) })
 	})
 }
 

@@ -2,10 +2,8 @@ package chatstore_test
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
-	"net/url"
 	"sync"
 	"testing"
 	"time"
@@ -116,55 +114,19 @@ func TestKilledConnections(t *testing.T) {
 	b, _ := open(t, database)
 	ada := newActor(t, a)
 	all := start(newRoom(t, a, ada), ada, 4, 100, a, b)
-	admin, user := server.Admin(t), userOf(t, database)
 	killed := 0
 	for running := true; running; {
 		select {
 		case <-all.done:
 			running = false
 		case <-time.After(10 * time.Millisecond):
-			killed += kill(t, admin, user)
+			killed += server.KillConnections(t, database)
 		}
 	}
 	if killed < 20 {
 		t.Errorf("only %d connections were killed", killed)
 	}
 	all.check(t, a, 800)
-}
-
-func userOf(t *testing.T, database string) string {
-	t.Helper()
-	u, err := url.Parse(database)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return u.User.Username()
-}
-
-// kill ends all connections of a database user.
-func kill(t *testing.T, admin *sql.DB, user string) int {
-	t.Helper()
-	rows, err := admin.QueryContext(t.Context(), "SELECT id FROM information_schema.processlist WHERE user=?", user)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer rows.Close()
-	var ids []int64
-	for rows.Next() {
-		var id int64
-		if err := rows.Scan(&id); err != nil {
-			t.Fatal(err)
-		}
-		ids = append(ids, id)
-	}
-	if err := rows.Err(); err != nil {
-		t.Fatal(err)
-	}
-	for _, id := range ids {
-		// One that has ended meanwhile cannot be killed.
-		_, _ = admin.ExecContext(t.Context(), fmt.Sprintf("KILL %d", id))
-	}
-	return len(ids)
 }
 
 func TestServerDies(t *testing.T) {

@@ -62,20 +62,20 @@ func wholeLog(t testing.TB, s *chatstore.Store, room chat.RoomID) []chat.Event {
 // answered, and what was sent is stored once.
 func TestCommitFails(t *testing.T) {
 	server := testenv.SharedMariaDB(t)
-	behind, through := newProxy(t, server.NewDatabase(t))
+	behind, through := testenv.NewProxy(t, server.NewDatabase(t))
 	s, _ := open(t, through)
 	ada := newActor(t, s)
 	const inFlight = 300 * time.Millisecond
-	for name, act := range map[string]func(*link){
-		"committed, reply lost": (*link).send,
-		"rolled back":           func(*link) {},
-		"committed in flight":   func(l *link) { time.Sleep(inFlight); l.send() },
-		"rolled back, late":     func(l *link) { time.Sleep(inFlight) },
-		"the server is away for a while": func(l *link) {
-			l.send()
-			behind.setDown(true)
+	for name, act := range map[string]func(*testenv.Link){
+		"committed, reply lost": (*testenv.Link).Send,
+		"rolled back":           func(*testenv.Link) {},
+		"committed in flight":   func(l *testenv.Link) { time.Sleep(inFlight); l.Send() },
+		"rolled back, late":     func(l *testenv.Link) { time.Sleep(inFlight) },
+		"the server is away for a while": func(l *testenv.Link) {
+			l.Send()
+			behind.SetDown(true)
 			time.Sleep(inFlight)
-			behind.setDown(false)
+			behind.SetDown(false)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -85,7 +85,7 @@ func TestCommitFails(t *testing.T) {
 			if _, err := s.Append(t.Context(), room, []chat.Draft{old}); err != nil {
 				t.Fatal(err)
 			}
-			behind.onCommit(act)
+			behind.OnCommit(act)
 			drafts := []chat.Draft{
 				newPost(ada, "one"), old, newPost(bob, "not a member"), newPost(ada, "two"),
 				{Kind: chat.EventMember, Actor: ada, ClientID: "in", Member: &chat.MemberChange{User: bob, Change: "invited"}},
@@ -113,7 +113,7 @@ func TestCommitFails(t *testing.T) {
 		})
 	}
 	t.Run("create room", func(t *testing.T) {
-		behind.onCommit((*link).send)
+		behind.OnCommit((*testenv.Link).Send)
 		n := chat.NewRoom{ID: chat.RoomID(chat.NewID()), Epoch: chat.Epoch(chat.NewID()), Kind: chat.Public, Name: "general", Creator: ada}
 		room, events, err := s.CreateRoom(t.Context(), n)
 		if err != nil {
@@ -124,18 +124,18 @@ func TestCommitFails(t *testing.T) {
 		}
 	})
 	t.Run("create user", func(t *testing.T) {
-		behind.onCommit((*link).send)
+		behind.OnCommit((*testenv.Link).Send)
 		if err := s.CreateUser(t.Context(), chat.User{ID: chat.UserID(chat.NewID()), Name: "bob"}, "hash"); err != nil {
 			t.Fatal(err)
 		}
 	})
 	t.Run("end session", func(t *testing.T) {
 		session := chat.Login{ID: chat.SessionID(chat.NewID()), User: ada.ID, ExpiresAt: 1}
-		behind.onCommit((*link).send)
+		behind.OnCommit((*testenv.Link).Send)
 		if err := s.CreateSession(t.Context(), session, chat.HashToken("x")); err != nil {
 			t.Fatal(err)
 		}
-		behind.onCommit((*link).send)
+		behind.OnCommit((*testenv.Link).Send)
 		if err := s.EndSession(t.Context(), ada.ID, session.ID); err != nil {
 			t.Fatal(err)
 		}
@@ -145,7 +145,7 @@ func TestCommitFails(t *testing.T) {
 // When nobody can be asked what became of a COMMIT, the answer says so.
 func TestOutcomeUnknown(t *testing.T) {
 	server := testenv.SharedMariaDB(t)
-	behind, through := newProxy(t, server.NewDatabase(t))
+	behind, through := testenv.NewProxy(t, server.NewDatabase(t))
 	s, _ := openWith(t, through, sqldb.Options{OutcomeTime: 500 * time.Millisecond})
 	ada := newActor(t, s)
 	room := newRoom(t, s, ada)
@@ -153,9 +153,9 @@ func TestOutcomeUnknown(t *testing.T) {
 	if _, err := s.Append(t.Context(), room, []chat.Draft{old}); err != nil {
 		t.Fatal(err)
 	}
-	behind.onCommit(func(l *link) {
-		l.send()
-		behind.setDown(true)
+	behind.OnCommit(func(l *testenv.Link) {
+		l.Send()
+		behind.SetDown(true)
 	})
 	news := newPost(ada, "news")
 	results, err := s.Append(t.Context(), room, []chat.Draft{old, news, news})
@@ -177,7 +177,7 @@ func TestOutcomeUnknown(t *testing.T) {
 	if _, err := s.Room(t.Context(), string(room), ada.ID); !errors.Is(err, chat.ErrUnavailable) {
 		t.Errorf("reading while the server is away: %v", err)
 	}
-	behind.setDown(false)
+	behind.SetDown(false)
 	results, err = s.Append(t.Context(), room, []chat.Draft{news})
 	if err != nil || results[0].Err != nil || !results[0].Repeat || results[0].Event.Seq != 4 {
 		t.Errorf("sent again: %+v, %v", results, err)

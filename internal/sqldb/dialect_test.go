@@ -3,6 +3,7 @@ package sqldb_test
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"testing"
 
 	"hubbub/internal/sqldb"
@@ -66,6 +67,34 @@ func TestSkipLocked(t *testing.T) {
 		}
 		if got := get[int](t, db.Read, query); got != 2 {
 			t.Errorf("%d rows are free afterwards", got)
+		}
+	})
+}
+
+func TestIncrement(t *testing.T) {
+	onBoth(t, func(t *testing.T, db *sqldb.DB) {
+		exec1(t, db, "CREATE TABLE logs (name VARCHAR(9) PRIMARY KEY, n BIGINT)")
+		exec1(t, db, "INSERT INTO logs (name, n) VALUES ('a', 0), ('b', 1000000000000)")
+		increment := func(key string) (n uint64, err error) {
+			err = db.Tx(t.Context(), func(ctx context.Context, tx *sql.Tx) error {
+				n, err = db.Dialect.Increment(ctx, tx, "logs", "n", "name", key)
+				return err
+			})
+			return n, err
+		}
+		for _, step := range []struct {
+			key  string
+			want uint64
+		}{{"a", 1}, {"a", 2}, {"b", 1_000_000_000_001}, {"a", 3}} {
+			if got, err := increment(step.key); err != nil || got != step.want {
+				t.Errorf("%s: %d, %v; want %d", step.key, got, err, step.want)
+			}
+		}
+		if _, err := increment("c"); !errors.Is(err, sql.ErrNoRows) {
+			t.Errorf("no such row: %v", err)
+		}
+		if got := get[int](t, db.Read, "SELECT SUM(n) FROM logs"); got != 1_000_000_000_004 {
+			t.Errorf("sum %d", got)
 		}
 	})
 }

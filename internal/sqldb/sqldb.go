@@ -172,13 +172,19 @@ func (db *DB) Stats() (write, read sql.DBStats) {
 }
 
 // Close closes all connections, and lets go of the SQLite file. It waits for
-// statements that are being carried out.
+// statements that are being carried out. That a server cannot be told
+// good-bye any more is no error.
 func (db *DB) Close() error {
 	var errs []error
+	pools := []*sql.DB{db.Write}
 	if db.Read != db.Write {
-		errs = append(errs, db.Read.Close())
+		pools = append(pools, db.Read)
 	}
-	errs = append(errs, db.Write.Close())
+	for _, pool := range pools {
+		if err := pool.Close(); db.Dialect == SQLite {
+			errs = append(errs, err)
+		}
+	}
 	if db.lock != nil {
 		errs = append(errs, db.lock.Close())
 	}

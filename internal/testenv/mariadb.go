@@ -74,6 +74,37 @@ func (s *MariaDBServer) NewDatabase(t testing.TB) string {
 	return u.String()
 }
 
+// KillConnections ends all connections to a database of [MariaDBServer.NewDatabase],
+// and tells how many there were.
+func (s *MariaDBServer) KillConnections(t testing.TB, database string) int {
+	t.Helper()
+	u, err := url.Parse(database)
+	if err != nil {
+		t.Fatalf("testenv: kill connections: %v", err)
+	}
+	db := s.open()
+	defer db.Close()
+	rows, err := db.QueryContext(t.Context(), "SELECT id FROM information_schema.processlist WHERE user=?", u.User.Username())
+	if err != nil {
+		t.Fatalf("testenv: kill connections: %v", err)
+	}
+	defer rows.Close()
+	killed := 0
+	for rows.Next() {
+		var id int64
+		if err := rows.Scan(&id); err != nil {
+			t.Fatalf("testenv: kill connections: %v", err)
+		}
+		// One that has ended meanwhile cannot be killed.
+		_, _ = db.ExecContext(t.Context(), fmt.Sprintf("KILL %d", id))
+		killed++
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatalf("testenv: kill connections: %v", err)
+	}
+	return killed
+}
+
 // Admin is a connection pool with all rights and no default database, for
 // tests that kill connections, look at the process list or set global
 // variables. It is closed at the test's end.

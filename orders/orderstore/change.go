@@ -20,10 +20,14 @@ func (s *Store) Place(ctx context.Context, p orders.Placing) (orders.Reply, erro
 	if c.order, err = binary(p.Order.ID); err != nil {
 		return orders.Reply{}, err
 	}
-	c.change = func(ctx context.Context, tx *sql.Tx) (orders.Stored, orders.Order, orders.Event, error) {
-		o := p.Order
+	var o orders.Order
+	c.foresee = func() orders.Stored {
+		o = p.Order
 		o.Number, o.CreatedAt = s.number(), p.At
-		stored := c.next(&o, 1)
+		return c.next(&o, 1)
+	}
+	c.change = func(ctx context.Context, tx *sql.Tx) (orders.Stored, orders.Order, orders.Event, error) {
+		stored := c.reply.Stored
 		_, err := tx.ExecContext(ctx, "INSERT INTO orders (id, customer_id, shop, number, status, version, doc) VALUES (?,?,?,?,?,?,?)",
 			c.order[:], o.CustomerID, o.Shop, o.Number, o.Status, o.Version, stored.Doc)
 		if sqldb.IsDuplicate(err) { // the shop has the number
@@ -80,6 +84,9 @@ type call struct {
 	actor    orders.Actor
 	at       int64
 	event    string // the random id of what it stores
+	// foresee makes what the order will be, where that does not depend on what it
+	// was: the key's row then is whole from the first. Nil where it does.
+	foresee func() orders.Stored
 	// change makes and stores the order as it is from now on; an event without a
 	// kind says that it stays as it was.
 	change  func(ctx context.Context, tx *sql.Tx) (orders.Stored, orders.Order, orders.Event, error)
@@ -123,6 +130,9 @@ func (c *call) carryOut(ctx context.Context, op string) (orders.Reply, error) {
 // run is one run, within one transaction. An error means that it must be rolled
 // back; errDone, that there is a reply and nothing to commit.
 func (c *call) run(ctx context.Context, tx *sql.Tx) error {
+	if c.foresee != nil {
+		c.reply.Stored = c.foresee()
+	}
 	if c.key != nil {
 		old, err := c.claim(ctx, tx)
 		if err != nil {
@@ -133,9 +143,7 @@ func (c *call) run(ctx context.Context, tx *sql.Tx) error {
 			return c.unlessSent(ctx, tx, errDone)
 		}
 	}
-	var seq uint64
-	err := tx.QueryRowContext(ctx, "SELECT last_seq FROM order_logs WHERE customer_id=?"+c.s.db.Dialect.ForUpdate(), c.customer).
-		Scan((*countColumn)(&seq))
+	seq, err := c.s.db.Dialect.Increment(ctx, tx, "order_logs", "last_seq", "customer_id", c.customer)
 	if errors.Is(err, sql.ErrNoRows) {
 		return orders.ErrNoLog
 	}
@@ -154,14 +162,14 @@ func (c *call) run(ctx context.Context, tx *sql.Tx) error {
 		return errDone
 	}
 	e.Order, e.Number, e.Customer, e.To = o.ID, o.Number, o.CustomerID, o.Status
-	e.Version, e.Seq, e.Actor, e.At = o.Version, seq+1, c.actor, c.at
+	e.Version, e.Seq, e.Actor, e.At = o.Version, seq, c.actor, c.at
 	c.reply.Event = &e
 	return c.log(ctx, tx, o, e)
 }
 
 // claim takes the call's key; old is what an earlier call with it was told.
 func (c *call) claim(ctx context.Context, tx *sql.Tx) (old *orders.Stored, err error) {
-	old, err = c.s.claim(ctx, tx, c.keyID, c.key, c.at)
+	old, err = c.s.claim(ctx, tx, c.keyID, c.key, c.reply.Stored, c.at)
 	if sqldb.IsLockWait(err) && c.sent == nil {
 		return nil, errKeyRunning
 	}
@@ -191,10 +199,7 @@ func (c *call) log(ctx context.Context, tx *sql.Tx, o orders.Order, e orders.Eve
 	if err := insertEvent(ctx, tx, c.event, e); err != nil {
 		return err
 	}
-	if _, err := tx.ExecContext(ctx, "UPDATE order_logs SET last_seq=? WHERE customer_id=?", e.Seq, c.customer); err != nil {
-		return fmt.Errorf("number of events: %w", err)
-	}
-	if c.key != nil {
+	if c.key != nil && c.foresee == nil {
 		if err := fill(ctx, tx, c.keyID, c.reply.Stored); err != nil {
 			return err
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 
+	"hubbub/internal/sqldb"
 	"hubbub/orders"
 )
 
@@ -16,4 +17,4 @@ func (s *Store) SetOutbox(f func(context.Context, *sql.Tx, orders.Order, orders.
 }
 
 // ListQuery is the statement of a list.
-func ListQuery(f orders.Filter) (string, []any, error) { return listQuery(f) }
+func ListQuery(d sqldb.Dialect, f orders.Filter) (string, []any, error) { return listQuery(d, f) }

@@ -62,13 +62,18 @@ func (r *running) enter(ctx context.Context, id keyID) (leave func(), err error)
 	}
 }
 
-// claim takes the key for this transaction by storing its row, which is to be
-// filled in; old is what an earlier call with the key was told, if there is one.
+// claim takes the key for this transaction by storing its row, with what its call
+// is told or to be filled in; old is what an earlier call with the key was told, if there is one.
 // Where another transaction has it still, the error is a lock wait.
-func (s *Store) claim(ctx context.Context, tx *sql.Tx, id keyID, k *orders.Key, at int64) (old *orders.Stored, err error) {
+func (s *Store) claim(ctx context.Context, tx *sql.Tx, id keyID, k *orders.Key, o orders.Stored, at int64) (old *orders.Stored, err error) {
+	order, _ := o.ID.Binary()
+	doc := o.Doc
+	if doc == nil {
+		doc = []byte{} // nil is NULL
+	}
 	_, err = tx.ExecContext(ctx, s.db.Dialect.ShortWait()+
-		"INSERT INTO idempotency_keys (id, fingerprint, order_id, customer_id, version, doc, at) VALUES (?,?,?,'',0,?,?)",
-		id[:], k.Fingerprint[:], make([]byte, 16), []byte{}, at)
+		"INSERT INTO idempotency_keys (id, fingerprint, order_id, customer_id, version, doc, at) VALUES (?,?,?,?,?,?,?)",
+		id[:], k.Fingerprint[:], order[:], o.Customer, o.Version, doc, at)
 	switch {
 	case err == nil:
 		return nil, nil
@@ -76,10 +81,10 @@ func (s *Store) claim(ctx context.Context, tx *sql.Tx, id keyID, k *orders.Key, 
 		return nil, fmt.Errorf("claim key: %w", err)
 	}
 	var fingerprint []byte
-	var order idColumn
+	var oldOrder idColumn
 	old = &orders.Stored{}
 	err = tx.QueryRowContext(ctx, "SELECT fingerprint, order_id, customer_id, version, doc FROM idempotency_keys WHERE id=?", id[:]).
-		Scan(&fingerprint, &order, &old.Customer, (*countColumn)(&old.Version), &old.Doc)
+		Scan(&fingerprint, &oldOrder, &old.Customer, (*countColumn)(&old.Version), &old.Doc)
 	switch {
 	case errors.Is(err, sql.ErrNoRows): // swept this very moment
 		return nil, sqldb.ErrAgain
@@ -88,7 +93,7 @@ func (s *Store) claim(ctx context.Context, tx *sql.Tx, id keyID, k *orders.Key, 
 	case string(fingerprint) != string(k.Fingerprint[:]):
 		return nil, orders.KeyReused()
 	}
-	old.ID = order.id()
+	old.ID = oldOrder.id()
 	return old, nil
 }
 

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"fmt"
 	"math"
-	"strings"
 
 	"hubbub/internal/sqldb"
 	"hubbub/orders"
@@ -88,59 +87,6 @@ func (s *Store) owner(ctx context.Context, id orders.ID, customer string) (owner
 		err = orders.NoOrder()
 	}
 	return owner, err
-}
-
-// List implements [orders.Store]. In each combination of filters it is a range of
-// an index, read backwards.
-func (s *Store) List(ctx context.Context, f orders.Filter) ([]orders.Stored, error) {
-	query, args, err := listQuery(f)
-	if err != nil {
-		return nil, err
-	}
-	found := make([]orders.Stored, 0, f.Limit)
-	err = s.read(ctx, "list", func(ctx context.Context) error {
-		return sqldb.Each(ctx, s.db.Read, func(rows *sql.Rows) error {
-			o, err := scanStored(rows)
-			found = append(found, o)
-			return err
-		}, query, args...)
-	})
-	if err != nil {
-		return nil, err
-	}
-	return found, nil
-}
-
-func listQuery(f orders.Filter) (query string, args []any, err error) {
-	var where []string
-	and := func(condition string, arg any) {
-		where = append(where, condition)
-		args = append(args, arg)
-	}
-	for _, c := range []struct{ condition, value string }{
-		{"customer_id=?", f.Customer}, {"status=?", string(f.Status)}, {"number=?", f.Number},
-	} {
-		if c.value != "" {
-			and(c.condition, c.value)
-		}
-	}
-	for _, c := range []struct {
-		condition string
-		id        orders.ID
-	}{{"id>=?", f.From}, {"id<?", f.Below}} {
-		if c.id == "" {
-			continue
-		}
-		b, err := binary(c.id)
-		if err != nil {
-			return "", nil, err
-		}
-		and(c.condition, b[:])
-	}
-	if len(where) == 0 {
-		where = []string{"1=1"}
-	}
-	return selectStored + strings.Join(where, " AND ") + " ORDER BY id DESC LIMIT ?", append(args, f.Limit), nil
 }
 
 // History implements [orders.Store].

@@ -23,7 +23,9 @@ type statements struct {
 // over in the last one is asked for twice.
 var lookupSizes = [...]int{4, 20, orders.MaxLookup}
 
-const selectStored = "SELECT id, customer_id, version, doc FROM orders WHERE "
+const storedColumns = "id, customer_id, version, doc"
+
+const selectStored = "SELECT " + storedColumns + " FROM orders WHERE "
 
 func (h *statements) prepare(ctx context.Context, pool *sql.DB) error {
 	var failed error
@@ -84,7 +86,7 @@ func (c *countColumn) Scan(v any) error {
 	return fmt.Errorf("a count is %T", v)
 }
 
-// scanStored reads the columns of selectStored.
+// scanStored reads storedColumns.
 func scanStored(rows *sql.Rows) (orders.Stored, error) {
 	var id idColumn
 	var o orders.Stored

@@ -1,4 +1,4 @@
-package chatstore_test
+package testenv
 
 import (
 	"bytes"
@@ -9,51 +9,52 @@ import (
 	"testing"
 )
 
-// proxy stands between a store and its server, and does to a COMMIT what it
-// is told.
-type proxy struct {
+// Proxy stands between a store and its MariaDB, and does to a COMMIT what it is
+// told.
+type Proxy struct {
 	target string
 	listen net.Listener
 	all    sync.WaitGroup
 
 	mu     sync.Mutex
 	down   bool          // cut connections and accept none
-	commit func(*link)   // what to do with the next COMMIT, or nil
-	links  map[*link]int // open ones
+	commit func(*Link)   // what to do with the next COMMIT, or nil
+	links  map[*Link]int // open ones
 }
 
-// link is one connection through the proxy.
-type link struct{ client, server net.Conn }
+// Link is one connection through the proxy.
+type Link struct{ client, server net.Conn }
 
-func (l *link) close() {
+// Close cuts the connection, so that the server rolls back.
+func (l *Link) Close() {
 	l.client.Close()
 	l.server.Close()
 }
 
-// newProxy starts a proxy before the server of a mysql:// URL, and gives the
-// URL that leads through it.
-func newProxy(t *testing.T, raw string) (*proxy, string) {
+// NewProxy starts a proxy before the server of a mysql:// URL, and gives the URL
+// that leads through it. It ends with the test.
+func NewProxy(t testing.TB, raw string) (*Proxy, string) {
 	t.Helper()
 	u, err := url.Parse(raw)
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("testenv: proxy: %v", err)
 	}
 	listen, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("testenv: proxy: %v", err)
 	}
-	p := &proxy{target: u.Host, listen: listen, links: map[*link]int{}}
+	p := &Proxy{target: u.Host, listen: listen, links: map[*Link]int{}}
 	u.Host = listen.Addr().String()
 	p.all.Go(p.accept)
 	t.Cleanup(func() {
 		listen.Close()
-		p.setDown(true)
+		p.SetDown(true)
 		p.all.Wait()
 	})
 	return p, u.String()
 }
 
-func (p *proxy) accept() {
+func (p *Proxy) accept() {
 	for {
 		client, err := p.listen.Accept()
 		if err != nil {
@@ -64,10 +65,10 @@ func (p *proxy) accept() {
 			client.Close()
 			continue
 		}
-		l := &link{client, server}
+		l := &Link{client, server}
 		p.mu.Lock()
 		if p.down {
-			l.close()
+			l.Close()
 		} else {
 			p.links[l] = 0
 			p.all.Go(func() { p.requests(l) })
@@ -78,9 +79,9 @@ func (p *proxy) accept() {
 }
 
 // requests hands on what the client says.
-func (p *proxy) requests(l *link) {
+func (p *Proxy) requests(l *Link) {
 	defer func() {
-		l.close()
+		l.Close()
 		p.mu.Lock()
 		delete(p.links, l)
 		p.mu.Unlock()
@@ -111,25 +112,27 @@ func (p *proxy) requests(l *link) {
 // commitPacket is COM_QUERY "COMMIT" of the MySQL protocol.
 var commitPacket = []byte("\x07\x00\x00\x00\x03COMMIT")
 
-// send lets the server carry out the COMMIT of a client that is gone.
-func (l *link) send() {
+// Send lets the server carry out the COMMIT of a client that is gone.
+func (l *Link) Send() {
 	_, _ = l.server.Write(commitPacket)
 }
 
-// onCommit says what to do with the next COMMIT.
-func (p *proxy) onCommit(act func(*link)) {
+// OnCommit says what to do with the next COMMIT, whose client is cut off before.
+// The COMMIT itself waits for [Link.Send].
+func (p *Proxy) OnCommit(act func(*Link)) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.commit = act
 }
 
-func (p *proxy) setDown(down bool) {
+// SetDown cuts all connections and accepts none, or accepts them again.
+func (p *Proxy) SetDown(down bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.down = down
 	if down {
 		for l := range p.links {
-			l.close()
+			l.Close()
 		}
 	}
 }
