@@ -4,43 +4,48 @@ import (
 	"context"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"hubbub/bus"
-	"hubbub/chat/wire"
 )
 
-// Group commit. One writer per room that has drafts, on this node; at most one
-// open batch per room and node, so a room's lock has at most as many waiters as
-// there are nodes. There is no timer: what queued up while the last commit ran
-// is the next batch, so an idle room commits at once and a busy one in bulk.
-// (Timing one transaction per message instead makes a lock convoy: with 256
-// writers on one room, a tenth of the throughput and a p99 of a second.)
+// Group commit, over rooms too. A few committers take the rooms that have drafts
+// in turn, several at a time, and store what is queued in one transaction. A room
+// that cannot go with the others (somebody holds its lock, or a draft is more
+// than a message) gets a goroutine of its own until its drafts are stored, so it
+// holds up nobody else.
+//
+// There is at most one open batch per room and node, so a room's lock has at most
+// as many waiters as there are nodes. There is no timer: what queued up while the
+// last commits ran is the next batch, so an idle node commits at once and a busy
+// one in bulk. (Timing one transaction per message instead makes a lock convoy:
+// with 256 writers on one room, a tenth of the throughput and a p99 of a second.)
 const (
 	batchDrafts = 256     // drafts of one transaction
 	batchBytes  = 1 << 20 // bytes of their bodies
-	packBytes   = 48 << 10
-	packFrames  = 64
+	batchRooms  = 64      // rooms
 )
 
 // busyDelay is when a client that met a full queue may try again.
 const busyDelay = 250 * time.Millisecond
 
-// appender owns the writers. submit may be called from anywhere.
+// appender owns the committers. submit may be called from anywhere.
 type appender struct {
 	// Static after construction.
 	store Store
 	tell  func([]Event)
 	probe func(point string)
-	slots chan struct{} // one token per batch that may be open
+	slots chan struct{} // one token per batch of a room alone that may be open
+	most  int           // committers
 	queue int
 
-	mu     sync.Mutex
-	rooms  map[RoomID]*writer // rooms with a running writer
-	closed bool
-	wg     sync.WaitGroup // the running writers
+	mu         sync.Mutex
+	rooms      map[RoomID]*writer // rooms with drafts, or with an open batch
+	due        []*writer          // those of them that wait for a committer
+	committers int                // that run
+	closed     bool
+	wg         sync.WaitGroup // the committers, and the goroutines of rooms alone
 
 	batches, drafts, refused atomic.Int64
 	commitMicros             atomic.Int64
@@ -48,7 +53,14 @@ type appender struct {
 
 // writer is the queue of one room while it has drafts; guarded by appender.mu.
 type writer struct {
+	room    RoomID
 	waiting []pending
+}
+
+// open is a batch of one room on its way.
+type open struct {
+	w     *writer
+	batch []pending
 }
 
 type pending struct {
@@ -60,7 +72,7 @@ type pending struct {
 type AppendStats struct {
 	Batches, Drafts, Refused int64
 	CommitMicros             int64 // summed over the batches
-	Rooms                    int   // with a running writer, now
+	Rooms                    int   // with drafts, now
 }
 
 // The points at which RoomsOptions.Probe and HubOptions.Probe are called.
@@ -72,15 +84,18 @@ const (
 )
 
 func newAppender(store Store, tell func([]Event), o RoomsOptions) *appender {
-	batches, queue := o.Batches, o.Queue
+	batches, committers, queue := o.Batches, o.Committers, o.Queue
 	if batches <= 0 {
 		batches = 16
+	}
+	if committers <= 0 {
+		committers = 2
 	}
 	if queue <= 0 {
 		queue = 1024
 	}
 	return &appender{
-		store: store, tell: tell, probe: o.Probe, slots: make(chan struct{}, batches), queue: queue,
+		store: store, tell: tell, probe: o.Probe, slots: make(chan struct{}, batches), most: committers, queue: queue,
 		rooms: make(map[RoomID]*writer),
 	}
 }
@@ -109,9 +124,9 @@ func (a *appender) enqueue(room RoomID, p pending) error {
 	}
 	w := a.rooms[room]
 	if w == nil {
-		w = &writer{}
+		w = &writer{room: room}
 		a.rooms[room] = w
-		a.wg.Go(func() { a.write(room, w) })
+		a.dueLocked(w)
 	}
 	if len(w.waiting) >= a.queue {
 		return Later(ErrRateLimited, "the room is busy", busyDelay, nil)
@@ -120,68 +135,168 @@ func (a *appender) enqueue(room RoomID, p pending) error {
 	return nil
 }
 
-// write commits one batch after the other until the room has no more drafts.
-func (a *appender) write(room RoomID, w *writer) {
-	for {
-		a.slots <- struct{}{}
-		batch := a.next(room, w)
-		if batch == nil {
-			<-a.slots
-			return
-		}
-		a.commit(room, batch)
-		<-a.slots
+// dueLocked lets a committer come to a room.
+func (a *appender) dueLocked(w *writer) {
+	a.due = append(a.due, w)
+	if a.committers < a.most {
+		a.committers++
+		a.wg.Go(a.commit)
 	}
 }
 
-// next takes what is queued, up to the limits of a batch; nil ends the writer.
-func (a *appender) next(room RoomID, w *writer) []pending {
+// commit stores the batches of the rooms that are due, as long as there are any.
+func (a *appender) commit() {
+	for {
+		together, apart := a.take()
+		if len(together)+len(apart) == 0 {
+			return
+		}
+		for _, o := range apart {
+			a.wg.Go(func() { a.alone(o) })
+		}
+		if len(together) == 0 {
+			continue
+		}
+		batches := make([]Batch, len(together))
+		for i, o := range together {
+			batches[i] = Batch{Room: o.w.room, Drafts: drafts(o.batch)}
+		}
+		start := time.Now()
+		outcomes := a.appendAll(batches)
+		a.measure(start)
+		var events []Event
+		done := together[:0]
+		for i, o := range together {
+			if outcomes[i].Alone {
+				a.wg.Go(func() { a.alone(o) })
+				continue
+			}
+			if outcomes[i].Err == nil {
+				a.probe(PointCommitted)
+			}
+			events = a.answer(events, o.batch, outcomes[i].Results, outcomes[i].Err)
+			done = append(done, o)
+		}
+		a.publish(events)
+		a.goOn(done)
+	}
+}
+
+// take gives the next batches, up to the limits of a transaction, apart those
+// that do not go with others; none ends the committer.
+func (a *appender) take() (together, apart []open) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	n, size := 0, 0
-	for n < len(w.waiting) && n < batchDrafts {
-		size += len(w.waiting[n].draft.Body)
-		if n > 0 && size > batchBytes {
+	left, size, i := batchDrafts, batchBytes, 0
+	for ; i < len(a.due) && left > 0 && size > 0 && len(together) < batchRooms; i++ {
+		w := a.due[i]
+		o := open{w, w.next(left, size)}
+		if !plain(o.batch) {
+			apart = append(apart, o)
+			continue
+		}
+		together = append(together, o)
+		left -= len(o.batch)
+		for _, p := range o.batch {
+			size -= len(p.draft.Body)
+		}
+	}
+	clear(a.due[:i])
+	if a.due = a.due[i:]; len(a.due) == 0 {
+		a.due = nil
+	}
+	if i == 0 {
+		a.committers--
+	}
+	return together, apart
+}
+
+// next takes what is queued, up to so many drafts and bytes, but one at least
+// where there is one.
+func (w *writer) next(most, bytes int) []pending {
+	n := 0
+	for n < len(w.waiting) && n < most {
+		if bytes -= len(w.waiting[n].draft.Body); n > 0 && bytes < 0 {
 			break
 		}
 		n++
-	}
-	if n == 0 {
-		delete(a.rooms, room)
-		return nil
 	}
 	batch := w.waiting[:n:n]
 	w.waiting = w.waiting[n:]
 	return batch
 }
 
-// commit stores a batch; afterwards, and only then, it answers and publishes.
-func (a *appender) commit(room RoomID, batch []pending) {
-	drafts := make([]Draft, len(batch))
-	for i, p := range batch {
-		drafts[i] = p.draft
-	}
-	start := time.Now()
-	results, err := a.append(room, drafts)
-	a.commitMicros.Add(time.Since(start).Microseconds())
-	a.batches.Add(1)
-	a.drafts.Add(int64(len(batch)))
-	if err != nil {
-		for _, p := range batch {
-			p.done <- Result{Err: err}
+// plain tells whether all drafts are messages.
+func plain(batch []pending) bool {
+	return !slices.ContainsFunc(batch, func(p pending) bool { return p.draft.Kind != EventMessage })
+}
+
+// goOn makes rooms due again whose batch has been told, or forgets them.
+func (a *appender) goOn(done []open) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, o := range done {
+		if len(o.w.waiting) == 0 {
+			delete(a.rooms, o.w.room)
+		} else {
+			a.dueLocked(o.w)
 		}
-		return
 	}
-	a.probe(PointCommitted)
-	var events []Event
+}
+
+// alone commits one batch after the other of a room until it has no more drafts.
+func (a *appender) alone(o open) {
+	for len(o.batch) > 0 {
+		a.slots <- struct{}{}
+		start := time.Now()
+		results, err := a.append(o.w.room, drafts(o.batch))
+		a.measure(start)
+		if err == nil {
+			a.probe(PointCommitted)
+		}
+		a.publish(a.answer(nil, o.batch, results, err))
+		<-a.slots
+		a.mu.Lock()
+		if o.batch = o.w.next(batchDrafts, batchBytes); len(o.batch) == 0 {
+			delete(a.rooms, o.w.room)
+		}
+		a.mu.Unlock()
+	}
+}
+
+func drafts(batch []pending) []Draft {
+	out := make([]Draft, len(batch))
 	for i, p := range batch {
-		if res := results[i]; res.Err == nil && !res.Repeat {
+		out[i] = p.draft
+	}
+	return out
+}
+
+// answer tells the senders of a batch what became of it, after COMMIT, and
+// appends what is to be published.
+func (a *appender) answer(events []Event, batch []pending, results []Result, err error) []Event {
+	a.drafts.Add(int64(len(batch)))
+	for i, p := range batch {
+		res := Result{Err: err}
+		if err == nil {
+			res = results[i]
+		}
+		if res.Err == nil && !res.Repeat {
 			events = append(events, res.Event)
 		}
-		p.done <- results[i]
+		p.done <- res
 	}
+	return events
+}
+
+func (a *appender) publish(events []Event) {
 	a.probe(PointAcked)
 	a.tell(events)
+}
+
+func (a *appender) measure(start time.Time) {
+	a.batches.Add(1)
+	a.commitMicros.Add(time.Since(start).Microseconds())
 }
 
 // append calls the store; a panic there costs this batch, whose fate is
@@ -189,14 +304,28 @@ func (a *appender) commit(room RoomID, batch []pending) {
 func (a *appender) append(room RoomID, drafts []Draft) (results []Result, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = Later(ErrUnknownOutcome, "something went wrong on our side: send the same id again", busyDelay,
-				fmt.Errorf("panic: %v\n%s", p, debug.Stack()))
+			err = panicked(p)
 		}
 	}()
 	return a.store.Append(context.Background(), room, drafts)
 }
 
-// close refuses new drafts and waits for the writers.
+// appendAll does the same for several rooms.
+func (a *appender) appendAll(batches []Batch) (out []Outcome) {
+	defer func() {
+		if p := recover(); p != nil {
+			out = slices.Repeat([]Outcome{{Err: panicked(p)}}, len(batches))
+		}
+	}()
+	return a.store.AppendAll(context.Background(), batches)
+}
+
+func panicked(p any) error {
+	return Later(ErrUnknownOutcome, "something went wrong on our side: send the same id again", busyDelay,
+		fmt.Errorf("panic: %v\n%s", p, debug.Stack()))
+}
+
+// close refuses new drafts and waits for those that are queued.
 func (a *appender) close() {
 	a.mu.Lock()
 	a.closed = true
@@ -212,27 +341,4 @@ func (a *appender) stats() AppendStats {
 		Batches: a.batches.Load(), Drafts: a.drafts.Load(), Refused: a.refused.Load(),
 		CommitMicros: a.commitMicros.Load(), Rooms: rooms,
 	}
-}
-
-// pack encodes committed events, in the order of their numbers, into as few bus
-// events as their sizes allow.
-func pack(events []Event, node string, now int64) []bus.Event {
-	var out []bus.Event
-	size := 0
-	for _, e := range events {
-		frame := wire.AppendEvent(make([]byte, 0, 256+len(e.Body)), e.Wire())
-		last := len(out) - 1
-		if last >= 0 && out[last].Last()+1 == uint64(e.Seq) && out[last].Epoch == string(e.Epoch) &&
-			size+len(frame) <= packBytes && len(out[last].Frames) < packFrames {
-			out[last].Frames = append(out[last].Frames, frame)
-			size += len(frame)
-			continue
-		}
-		size = len(frame)
-		out = append(out, bus.Event{
-			Topic: roomTopic(e.Room), Kind: bus.Log, Epoch: string(e.Epoch), First: uint64(e.Seq),
-			Node: node, At: now, Frames: [][]byte{frame},
-		})
-	}
-	return out
 }

@@ -47,9 +47,10 @@ type RoomsOptions struct {
 	Node string
 	Log  *slog.Logger
 	Now  func() time.Time
-	// Batches is how many rooms may commit at the same time (default 16): each
-	// takes one SQL connection.
-	Batches int
+	// Committers is how many transactions for several rooms may be open (default
+	// 2), Batches how many for one room alone (default 16): each takes one SQL
+	// connection.
+	Committers, Batches int
 	// Queue is how many drafts may wait per room (default 1024).
 	Queue int
 	// Probe is called where a client's send is carried out ([PointSend]), where a

@@ -7,6 +7,20 @@ import "context"
 // long the texts are. JSON may make six bytes of one.
 const MaxRead = 128 << 10
 
+// Batch are drafts for one room.
+type Batch struct {
+	Room   RoomID
+	Drafts []Draft
+}
+
+// Outcome is what became of a [Batch]: what Append would have returned, unless
+// the batch was left alone.
+type Outcome struct {
+	Results []Result
+	Err     error
+	Alone   bool
+}
+
 // Store keeps rooms and their logs. Every method is one transaction or one
 // statement, safe to call from any goroutine, and bounded in time by the store
 // itself. An error is an *Error that a client may see, or internal. The suite in
@@ -31,6 +45,12 @@ type Store interface {
 	// looks the client ids up on a fresh connection; a draft whose fate stays
 	// unknown has the Err ErrUnknownOutcome.
 	Append(ctx context.Context, room RoomID, drafts []Draft) ([]Result, error)
+
+	// AppendAll is Append for several rooms in one transaction, for messages alone
+	// (EventMessage), each room once. It waits for no room's lock. The outcomes are
+	// in the order of the batches; that of a room which it left alone, for whatever
+	// reason, says so: nothing was stored there, and the batch is for Append.
+	AppendAll(ctx context.Context, batches []Batch) []Outcome
 
 	// Since reads events with a seq above after, in order, and the room's head at
 	// that time: at most limit of them and MaxRead bytes, but one at least. So

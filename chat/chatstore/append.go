@@ -19,10 +19,17 @@ func (s *Store) Append(ctx context.Context, room chat.RoomID, drafts []chat.Draf
 	if len(drafts) == 0 {
 		return nil, nil
 	}
-	var now, sent *batch // the last run; the last one that came to its COMMIT
-	lookUp := false
-	err := s.write(context.WithoutCancel(ctx), "append", func(ctx context.Context, tx *sql.Tx) error {
-		now = &batch{tx: tx, dialect: s.db.Dialect, drafts: drafts, lookUp: lookUp, sent: sent}
+	return s.append(context.WithoutCancel(ctx), room, drafts, nil, nil)
+}
+
+// append runs the drafts until their outcome is known. An earlier run may have
+// come to a COMMIT that failed: then sent is that run, and open its error.
+func (s *Store) append(ctx context.Context, room chat.RoomID, drafts []chat.Draft, sent *batch, open *sqldb.CommitError) ([]chat.Result, error) {
+	var now *batch // the last run; sent is the last one that came to its COMMIT
+	lookUp := sent != nil
+	err := s.writeAfter(ctx, open, "append", func(ctx context.Context, tx *sql.Tx) error {
+		now = newBatch(tx, s.db.Dialect, drafts)
+		now.lookUp, now.sent = lookUp, sent
 		err := now.run(ctx, room)
 		if sqldb.IsDuplicate(err) && !now.lookUp {
 			lookUp = true

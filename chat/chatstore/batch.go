@@ -47,10 +47,16 @@ type row struct {
 	messageNo uint64
 }
 
+func newBatch(tx *sql.Tx, d sqldb.Dialect, drafts []chat.Draft) *batch {
+	return &batch{
+		tx: tx, dialect: d, drafts: drafts, owners: -1, targets: map[chat.Seq]*target{},
+		roles: map[chat.UserID]chat.Role{}, stored: map[clientKey]row{},
+	}
+}
+
 // run decides all drafts and stores those that are accepted. An error means
 // that the transaction must be rolled back.
 func (b *batch) run(ctx context.Context, room chat.RoomID) error {
-	b.owners, b.targets = -1, map[chat.Seq]*target{}
 	if err := b.lock(ctx, room); err != nil {
 		return err
 	}
@@ -64,13 +70,8 @@ func (b *batch) run(ctx context.Context, room chat.RoomID) error {
 		b.results = b.sent.results
 		return nil
 	}
-	b.results = make([]chat.Result, len(b.drafts))
-	b.rows = make([]row, 0, len(b.drafts))
-	for i, d := range b.drafts {
-		var err error
-		if b.results[i], err = b.decide(ctx, d); err != nil {
-			return err
-		}
+	if err := b.decideAll(ctx); err != nil {
+		return err
 	}
 	if len(b.rows) == 0 {
 		return nil
@@ -87,6 +88,19 @@ func (b *batch) run(ctx context.Context, room chat.RoomID) error {
 	if _, err := b.tx.ExecContext(ctx, "UPDATE rooms SET last_seq=?, last_message_no=? WHERE id=?",
 		b.next()-1, b.messageNo, b.room); err != nil {
 		return fmt.Errorf("counters: %w", err)
+	}
+	return nil
+}
+
+// decideAll answers the drafts in their order.
+func (b *batch) decideAll(ctx context.Context) error {
+	b.results = make([]chat.Result, len(b.drafts))
+	b.rows = make([]row, 0, len(b.drafts))
+	for i, d := range b.drafts {
+		var err error
+		if b.results[i], err = b.decide(ctx, d); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -109,9 +123,9 @@ func (b *batch) lock(ctx context.Context, room chat.RoomID) error {
 func (b *batch) kind() chat.RoomKind { return chat.RoomKind(b.is.Kind) }
 func (b *batch) next() chat.Seq      { return b.head + 1 + chat.Seq(len(b.rows)) }
 
-// loadRoles reads the roles of all actors, and of the users that are to change.
-func (b *batch) loadRoles(ctx context.Context) error {
-	b.roles = map[chat.UserID]chat.Role{}
+// actors lists whose roles the drafts need: those of all actors, and of the users
+// that are to change.
+func (b *batch) actors() []chat.UserID {
 	var ids []chat.UserID
 	want := func(id chat.UserID) {
 		if _, ok := b.roles[id]; !ok {
@@ -125,6 +139,11 @@ func (b *batch) loadRoles(ctx context.Context) error {
 			want(d.Member.User.ID)
 		}
 	}
+	return ids
+}
+
+func (b *batch) loadRoles(ctx context.Context) error {
+	ids := b.actors()
 	for len(ids) > 0 {
 		n := min(len(ids), maxIn)
 		err := each(ctx, b.tx, func(rows *sql.Rows) error {
@@ -148,7 +167,6 @@ func (b *batch) loadRoles(ctx context.Context) error {
 // new ones otherwise. A repeated message runs into the unique key; a repeated
 // "delete" would be refused before it comes to that.
 func (b *batch) loadStored(ctx context.Context) error {
-	b.stored = map[clientKey]row{}
 	clients := map[chat.UserID][]string{}
 	for _, d := range b.drafts {
 		if b.lookUp || d.Kind != chat.EventMessage {

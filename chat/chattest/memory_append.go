@@ -40,6 +40,15 @@ func (m *Memory) Append(ctx context.Context, id chat.RoomID, drafts []chat.Draft
 	return results, nil
 }
 
+// AppendAll implements chat.Store: it leaves no room alone.
+func (m *Memory) AppendAll(ctx context.Context, batches []chat.Batch) []chat.Outcome {
+	out := make([]chat.Outcome, len(batches))
+	for i, b := range batches {
+		out[i].Results, out[i].Err = m.Append(ctx, b.Room, b.Drafts)
+	}
+	return out
+}
+
 func (r *room) find(actor chat.UserID, clientID string) (entry, bool) {
 	for _, e := range r.log {
 		if e.Actor.ID == actor && e.ClientID == clientID {

@@ -33,8 +33,16 @@ var ErrAgain = errors.New("sqldb: again")
 //
 // It ends within 10 s and OutcomeTime; op names the call in the log.
 func (db *DB) Settle(ctx context.Context, log *slog.Logger, op string, fn func(ctx context.Context, tx *sql.Tx) error) error {
+	return db.SettleAfter(ctx, nil, log, op, fn)
+}
+
+// SettleAfter is Settle for what a transaction of the caller's own has tried
+// already: open is the error of its COMMIT, or nil.
+func (db *DB) SettleAfter(ctx context.Context, open *CommitError, log *slog.Logger, op string, fn func(ctx context.Context, tx *sql.Tx) error) error {
 	deadline := time.Now().Add(settleTime)
-	var open *CommitError // of an earlier run whose outcome is unknown
+	if open != nil {
+		deadline = time.Now().Add(db.outcomeTime)
+	}
 	for try := 1; ; try++ {
 		err := db.txUntil(ctx, deadline, fn)
 		if err == nil {
