@@ -35,6 +35,7 @@ func Suite(t *testing.T, open func(t *testing.T) Stores) {
 		{"rooms of orders", world.orderRooms},
 		{"lists", world.lists},
 		{"append", world.append},
+		{"append to several rooms", world.several},
 		{"idempotency", world.idempotency},
 		{"concurrency", world.concurrency},
 		{"members", world.members},

@@ -1,0 +1,117 @@
+package chat_test
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"testing"
+	"testing/synctest"
+
+	"hubbub/chat"
+	"hubbub/chat/chattest"
+)
+
+// picky is a store that leaves rooms alone, as one does whose rooms others hold.
+type picky struct {
+	*chattest.Memory
+	leaves func(chat.RoomID) bool
+	wait   func(chat.RoomID) // before Append
+}
+
+func (s picky) AppendAll(ctx context.Context, batches []chat.Batch) []chat.Outcome {
+	out := make([]chat.Outcome, len(batches))
+	for i, b := range batches {
+		if out[i].Alone = s.leaves(b.Room); !out[i].Alone {
+			out[i] = s.Memory.AppendAll(ctx, []chat.Batch{b})[0]
+		}
+	}
+	return out
+}
+
+func (s picky) Append(ctx context.Context, room chat.RoomID, drafts []chat.Draft) ([]chat.Result, error) {
+	s.wait(room)
+	return s.Memory.Append(ctx, room, drafts)
+}
+
+func (w *world) over(s picky) *chat.Rooms {
+	r := chat.NewRooms(s, w.store, w, chat.RoomsOptions{Batches: 2})
+	w.wg.Go(func() { r.Run(w.ctx) })
+	return r
+}
+
+// A room whose lock somebody holds holds up no other one, and nothing is lost or
+// out of order once it is free.
+func TestAHeldRoomHoldsUpNoOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1, chat.RoomsOptions{})
+		alice := w.user("alice")
+		held, free := w.room("held", alice), w.room("free", alice)
+		open := make(chan struct{})
+		r := w.over(picky{w.store,
+			func(room chat.RoomID) bool { return room == held.ID },
+			func(room chat.RoomID) {
+				if room == held.ID {
+					<-open
+				}
+			}})
+		const each = 20
+		acked := make(chan chat.Seq, each)
+		for i := range each {
+			go func() {
+				sent, err := r.Post(w.ctx, alice.User, string(held.ID), chat.Post{ClientID: fmt.Sprint(i), Text: "x"})
+				if err != nil {
+					t.Error(err)
+				}
+				acked <- sent.Seq
+			}()
+			synctest.Wait()
+			if _, err := r.Post(w.ctx, alice.User, string(free.ID), chat.Post{ClientID: fmt.Sprint(i), Text: "x"}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if len(acked) > 0 {
+			t.Fatal("an ack from a room that is held")
+		}
+		close(open)
+		for range each {
+			<-acked
+		}
+		if head, _, err := w.store.Since(w.ctx, held.ID, 0, 1); err != nil || head.Seq != 2+each {
+			t.Errorf("head %v, %v", head, err)
+		}
+	})
+}
+
+// Rooms that go together one time and alone the next keep their order: what one
+// sender sends is numbered, and reaches a reader, as it was sent.
+func TestTogetherOrAlone(t *testing.T) {
+	w := newWorld(t, 1, chat.RoomsOptions{})
+	alice := w.user("alice")
+	r := w.over(picky{w.store, func(chat.RoomID) bool { return rand.IntN(3) == 0 }, func(chat.RoomID) {}})
+	const rooms, senders, each = 5, 4, 50
+	var all sync.WaitGroup
+	for n := range rooms {
+		room := w.room(fmt.Sprint("room-", n), alice)
+		c := w.nodes[0].connect(alice)
+		join(c, room, nil)
+		for s := range senders {
+			all.Go(func() {
+				last := chat.Seq(0)
+				for i := range each {
+					sent, err := r.Post(w.ctx, alice.User, string(room.ID), chat.Post{ClientID: fmt.Sprint(s, "/", i), Text: "x"})
+					if err != nil || sent.Seq <= last {
+						t.Errorf("after %d: %d, %v", last, sent.Seq, err)
+						return
+					}
+					last = sent.Seq
+				}
+			})
+		}
+		all.Go(func() { expectRange(t, c, 3, 2+senders*each) })
+	}
+	all.Wait()
+	if s := r.Stats(); s.Rooms != 0 || s.Drafts != rooms*senders*each {
+		t.Errorf("%+v", s)
+	}
+}

@@ -1,0 +1,97 @@
+package chatstore_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"hubbub/chat"
+	"hubbub/internal/testenv"
+)
+
+// A room that somebody holds is left alone at once, and holds up no other.
+func TestAppendAllWaitsForNobody(t *testing.T) {
+	s, db := open(t, testenv.SharedMariaDB(t).NewDatabase(t))
+	ada := newActor(t, s)
+	held, free := newRoom(t, s, ada), newRoom(t, s, ada)
+	tx, err := db.Write.BeginTx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tx.Rollback()
+	if _, err := tx.Exec("UPDATE rooms SET topic='mine' WHERE id=?", held); err != nil {
+		t.Fatal(err)
+	}
+	out := s.AppendAll(t.Context(), []chat.Batch{
+		{Room: held, Drafts: []chat.Draft{newPost(ada, "later")}},
+		{Room: free, Drafts: []chat.Draft{newPost(ada, "now")}},
+	})
+	if !out[0].Alone || out[1].Alone || out[1].Err != nil || out[1].Results[0].Event.Seq != 3 {
+		t.Errorf("got %+v", out)
+	}
+	if out := s.AppendAll(t.Context(), []chat.Batch{{Room: held, Drafts: []chat.Draft{newPost(ada, "later")}}}); !out[0].Alone {
+		t.Errorf("got %+v", out)
+	}
+	if err := tx.Rollback(); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(wholeLog(t, s, held)); n != 2 {
+		t.Errorf("%d events in the room that was left alone, want 2", n)
+	}
+}
+
+// Whatever becomes of a COMMIT for several rooms, each of them has its answer.
+func TestCommitForSeveralFails(t *testing.T) {
+	server := testenv.SharedMariaDB(t)
+	behind, through := newProxy(t, server.NewDatabase(t))
+	s, _ := open(t, through)
+	ada, bob := newActor(t, s), newActor(t, s)
+	for name, act := range map[string]func(*link){
+		"committed, reply lost": (*link).send,
+		"rolled back":           func(*link) {},
+		"committed in flight":   func(l *link) { time.Sleep(300 * time.Millisecond); l.send() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			tea, coffee := newRoom(t, s, ada), newRoom(t, s, ada)
+			behind.onCommit(act)
+			out := s.AppendAll(t.Context(), []chat.Batch{
+				{Room: tea, Drafts: []chat.Draft{newPost(ada, "one"), newPost(bob, "no member"), newPost(ada, "two")}},
+				{Room: coffee, Drafts: []chat.Draft{newPost(ada, "three")}},
+			})
+			for i, o := range out {
+				if o.Alone || o.Err != nil {
+					t.Fatalf("room %d: %+v", i, o)
+				}
+				want := chat.Seq(3)
+				for _, r := range o.Results {
+					if errors.Is(r.Err, chat.ErrNotFound) {
+						continue
+					}
+					if r.Err != nil || r.Repeat || r.Event.Seq != want {
+						t.Errorf("room %d: %+v, want %d", i, r, want)
+					}
+					want++
+				}
+			}
+			if a, b := len(wholeLog(t, s, tea)), len(wholeLog(t, s, coffee)); a != 4 || b != 3 {
+				t.Errorf("%d and %d events", a, b)
+			}
+		})
+	}
+	t.Run("unknown", func(t *testing.T) {
+		s.SetOutcomeTime(500 * time.Millisecond)
+		tea, coffee := newRoom(t, s, ada), newRoom(t, s, ada)
+		behind.onCommit(func(l *link) {
+			l.send()
+			behind.setDown(true)
+		})
+		out := s.AppendAll(t.Context(), []chat.Batch{
+			{Room: tea, Drafts: []chat.Draft{newPost(ada, "one")}}, {Room: coffee, Drafts: []chat.Draft{newPost(ada, "two")}}})
+		for i, o := range out {
+			if o.Alone || o.Err != nil || !errors.Is(o.Results[0].Err, chat.ErrUnknownOutcome) {
+				t.Errorf("room %d: %+v", i, o)
+			}
+		}
+		behind.setDown(false)
+	})
+}
