@@ -38,21 +38,24 @@
 // TestPathOfAMessage in cmd/hubbub has a step per number.
 //
 //  1. web/socket.go accepts: Host, Origin and sign-in were checked, the codec is
-//     chosen by the subprotocol. It blocks in [Session.Run] on the request's goroutine.
-//  2. session.go reads a message, the codec makes a command of it, and the links
-//     of web/frames.go (recover, log, limit) hand it to [Session.Handle]: one
-//     method per type, the next message is read when it has returned.
+//     chosen by the subprotocol. The request ends there; [Session.Run] has a
+//     goroutine of the sockets'.
+//  2. reader.go waits for a message and reads it, the codec makes a command of it,
+//     and the links of web/frames.go (recover, log, limit) hand it to
+//     [Session.Handle]: one method per type, the next message is read when it has
+//     returned.
 //  3. [Rooms.Post] checks the text and finds the room, which a user who may not
 //     know of it does not find; admission.go remembers that for a moment. Then
-//     the draft goes to the room's writer, and waits.
-//  4. append.go takes what is queued and the store commits it in one
-//     transaction: lock the room's row, decide by the role read under that lock
-//     who may, number, insert, COMMIT. There is one open batch per room and node
-//     and no timer: what queued up while the last commit ran is the next batch. A
+//     the draft goes to the room's queue, and waits.
+//  4. append.go takes what is queued, in several rooms at a time, and the store
+//     commits it in one transaction: lock the rooms' rows that nobody holds, decide
+//     by the roles read under these locks who may, number, insert, COMMIT. A room
+//     that is held goes alone. There is one open batch per room and node and no
+//     timer: what queued up while the last commits ran is the next batch. A
 //     repeated client id gets its old number, and no event.
 //  5. After COMMIT, and only then, Post returns and the session acks, while the
-//     writer publishes in the order of the numbers: several events in one
-//     envelope, each encoded here and nowhere else.
+//     committer publishes in the order of the numbers: several events of a room in
+//     one envelope, each encoded here and nowhere else.
 //  6. The bus carries it to every node, the sender's too: there is one path and
 //     no local short cut. Nobody waits for it. What it loses is found in step 7.
 //  7. [Hub.Deliver] finds the topic, which drops a number that it knows, delivers
@@ -63,9 +66,12 @@
 //  8. The topic puts the same bytes into the queue of every live session, which
 //     never blocks; another format is encoded once per format. A session whose
 //     queue is full becomes behind.
-//  9. The session's writer (writer.go) sends what is queued in one write. Once
-//     the queue is empty it reads on for what is behind, from the recent events in
-//     memory or the store, and makes it live again when it has caught up.
+//  9. Whoever gave an idle session something to send is its writer (writer.go),
+//     and once the topic's lock is free sends what is queued in one write: the
+//     goroutine that delivers for a few sockets, those of outbox.go for many. What
+//     the network does not take at once, and what is behind, is for a goroutine
+//     that may wait: it reads on, from the recent events in memory or the store,
+//     and makes the subscription live again when it has caught up.
 //
 // Joining is the same from the other end: enter the topic, read the head, answer,
 // and start at the cursor; what came meanwhile is above it in the log.
@@ -74,11 +80,16 @@
 //
 // [Hub.Run], [Rooms.Run], [Accounts.Run] and [Presence.Run] are started by
 // cmd/hubbub and waited for there; constructors start nothing. The hub's looks
-// at heads, fills up to 8 gaps at a time and ends sessions whose login is over.
-// The bus calls Deliver, the local one on the goroutine that publishes. A room
-// that has drafts has one writer, which ends with its last draft; Rooms.Run
-// waits for all of them. A session has two goroutines: the caller of Run reads,
-// one more writes, and Run returns when both are done.
+// at heads, fills up to 8 gaps at a time, sends heartbeats (pulse.go) and ends
+// sessions whose login is over. The bus calls Deliver, the local one on the
+// goroutine that publishes. While there are drafts there are committers, a few
+// for all rooms and one for each room alone; Rooms.Run waits for all of them.
+// While a large delivery is under way the outbox has a goroutine per processor.
+//
+// An idle session has one goroutine, the caller of Run, which does nothing but
+// wait for the client. What the client says is carried out on one more, and what
+// the network does not take at once is written on another: one of each at most,
+// gone when it is done, and Run returns after them.
 //
 // # Locks
 //

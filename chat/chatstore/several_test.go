@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"hubbub/chat"
+	"hubbub/internal/sqldb"
 	"hubbub/internal/testenv"
 )
 
@@ -79,7 +80,7 @@ func TestCommitForSeveralFails(t *testing.T) {
 		})
 	}
 	t.Run("unknown", func(t *testing.T) {
-		s.SetOutcomeTime(500 * time.Millisecond)
+		s, _ := openWith(t, through, sqldb.Options{OutcomeTime: 500 * time.Millisecond})
 		tea, coffee := newRoom(t, s, ada), newRoom(t, s, ada)
 		behind.onCommit(func(l *link) {
 			l.send()
