@@ -78,6 +78,8 @@ func (s *Session) step() error {
 		return s.readError(err)
 	case s.queue.ending():
 		return errOver // what came after the end is not carried out
+	case data == nil:
+		return nil
 	}
 	return s.frame(s.life, data)
 }

@@ -16,8 +16,8 @@ import (
 // Conn is one client's connection, whatever carries it.
 type Conn interface {
 	// Wait returns when there is something to read, or may be: until then it needs
-	// little stack. Read gives the next message. They are called by one goroutine
-	// at a time.
+	// little stack. Read gives the next message, or nil if it has to wait again.
+	// They are called by one goroutine at a time.
 	Wait() error
 	Read(ctx context.Context) ([]byte, error)
 	// TryWrite sends each frame as a message of its own, in one go, as far as that
@@ -167,9 +167,11 @@ func (s *Session) hello(ctx context.Context) error {
 	defer late.Stop()
 	stop := context.AfterFunc(s.hub.drained, func() { s.End(CloseRestart, "restart") })
 	defer stop()
-	data, err := s.conn.Read(ctx)
-	if err != nil {
-		return s.readError(err)
+	var data []byte
+	for err := error(nil); data == nil; {
+		if data, err = s.conn.Read(ctx); err != nil {
+			return s.readError(err)
+		}
 	}
 	if !utf8.Valid(data) {
 		return s.over(CloseBadText, "not UTF-8")

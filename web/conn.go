@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -56,12 +57,17 @@ func (c *socket) upgrade(w http.ResponseWriter, r *http.Request) {
 
 func (c *socket) Wait() error { return c.link.wait() }
 
-// Read gives the next text message. CloseNow ends it, and nothing else: for a
+// Read gives the next text message, or none when it has met control frames alone. CloseNow ends it, and nothing else: for a
 // context that could end, the library would start and stop a watch per frame,
 // however empty.
 func (c *socket) Read(context.Context) ([]byte, error) {
+	c.link.listen.Store(true)
 	typ, r, err := c.ws.Reader(context.Background())
-	if err != nil {
+	c.link.listen.Store(false)
+	switch {
+	case errors.Is(err, errIdle):
+		return nil, nil
+	case err != nil:
 		return nil, err
 	}
 	if typ != websocket.MessageText {
@@ -79,6 +85,7 @@ func (c *socket) Heard() time.Time                           { return c.link.hea
 
 func (c *socket) Close(code int, reason string) error {
 	if !c.link.stalled() {
+		c.link.leaveReading()
 		return c.ws.Close(websocket.StatusCode(code), reason)
 	}
 	if err := c.link.farewell(closeFrame(code, reason)); err != nil {

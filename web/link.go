@@ -2,6 +2,7 @@ package web
 
 import (
 	"bufio"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -107,6 +108,11 @@ type link struct {
 	early  []byte        // what net/http, or wait, has read already
 	lent   *[]byte       // the memory of early, if it is from readBuffers
 	ready  func(fd uintptr) bool
+	idle   bool // the library has found a control frame, and nothing more has come
+
+	listen atomic.Bool // the session's reader looks for a message
+
+	waiting, ending bool // guarded by mu
 }
 
 var readBuffers = sync.Pool{New: func() any { b := make([]byte, earlyBuffer); return &b }}
@@ -114,13 +120,57 @@ var readBuffers = sync.Pool{New: func() any { b := make([]byte, earlyBuffer); re
 // wait returns when there is something to read. It takes the memory for that
 // only then.
 func (l *link) wait() error {
-	if l.raw == nil || len(l.early) > 0 || l.buffer.Buffered() > 0 {
-		return nil // without raw it is left to the library to wait
+	if l.raw == nil {
+		return nil // it is left to the library to wait
 	}
-	return l.raw.Read(l.ready)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.ending {
+		return nil
+	}
+	l.waiting = true
+	l.mu.Unlock()
+	var err error
+	if len(l.early) == 0 && l.buffer.Buffered() == 0 {
+		err = l.raw.Read(l.ready)
+	}
+	l.mu.Lock()
+	l.waiting = false
+	l.free.Broadcast()
+	if l.ending {
+		return l.SetReadDeadline(time.Time{})
+	}
+	return err
 }
 
+// leaveReading ends wait for good: while the library closes it waits itself for
+// the peer's answer, and two must not read at a time.
+func (l *link) leaveReading() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.ending = true; l.waiting && l.SetReadDeadline(time.Now()) != nil {
+		return // closed: nobody waits for long
+	}
+	for l.waiting {
+		l.free.Wait()
+	}
+}
+
+// left tells whether leaveReading was called.
+func (l *link) left() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.ending
+}
+
+// errIdle ends a read of the library that has met control frames alone.
+var errIdle = errors.New("web: nothing but control frames")
+
 func (l *link) Read(p []byte) (n int, err error) {
+	if l.idle {
+		l.idle = false
+		return 0, errIdle
+	}
 	if len(l.early) == 0 {
 		n, err = l.Conn.Read(p)
 	} else {
@@ -145,6 +195,9 @@ func (l *link) Read(p []byte) (n int, err error) {
 // which waits for the reader, would wait for ever.
 func (l *link) control() bool {
 	if l.controls.Allow() {
+		// The library has read the whole frame. If it goes on it waits for the next
+		// one, which is for wait to do.
+		l.idle = l.listen.Load() && !l.left() && l.raw != nil && len(l.early) == 0 && l.buffer.Buffered() == 0
 		return true
 	}
 	l.Conn.Close()

@@ -113,7 +113,11 @@ func TestFramesNeverMix(t *testing.T) {
 			defer func() { client.Close(); s.free(); all.Wait() }()
 			all.Go(func() { // the session's reader, on which the library answers
 				for {
-					if _, err := s.Read(t.Context()); err != nil {
+					err := s.Wait()
+					if err == nil {
+						_, err = s.Read(t.Context())
+					}
+					if err != nil {
 						return
 					}
 				}
@@ -199,7 +203,7 @@ func TestWhoStandsStillIsToldWhy(t *testing.T) {
 		t.Run(fmt.Sprint(size), func(t *testing.T) {
 			s, client, r := openSocket(t)
 			reading := make(chan error, 1)
-			go func() { _, err := s.Read(t.Context()); reading <- err }()
+			go func() { reading <- s.Wait() }()
 			began := 0
 			for n := 0; ; n++ {
 				rest, err := s.TryWrite([][]byte{testFrame(n, size)})
@@ -245,4 +249,64 @@ func TestWhoStandsStillIsToldWhy(t *testing.T) {
 			<-over
 		})
 	}
+}
+
+// A heartbeat is not kept waiting for: once the pong is read, the reader is back
+// where it needs little stack, and a good-bye is answered from there.
+func TestWaitAfterAPong(t *testing.T) {
+	s, client, r := openSocket(t)
+	for range 3 {
+		if _, err := client.Write(clientFrame(10, "")); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Wait(); err != nil {
+			t.Fatal(err)
+		}
+		if p, err := s.Read(t.Context()); p != nil || err != nil {
+			t.Fatalf("read %q, %v of a pong", p, err)
+		}
+	}
+	// A message behind a pong is not missed, nor is one that comes in halves.
+	text := clientFrame(1, "hello")
+	for _, part := range [][]byte{append(clientFrame(10, ""), text[:3]...), text[3:]} {
+		if _, err := client.Write(part); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	var got []byte
+	for got == nil {
+		err := s.Wait()
+		if err == nil {
+			got, err = s.Read(t.Context())
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if string(got) != "hello" {
+		t.Errorf("read %q", got)
+	}
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		for s.Wait() == nil {
+			if _, err := s.Read(t.Context()); err != nil {
+				return
+			}
+		}
+	}()
+	closed := make(chan error, 1)
+	go func() { closed <- s.Close(chat.CloseRestart, "restart") }()
+	op, p, err := serverFrame(r)
+	if err != nil || op != 8 {
+		t.Fatalf("opcode %d, %v", op, err)
+	}
+	if _, err := client.Write(clientFrame(8, string(p[:2]))); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-closed; err != nil {
+		t.Errorf("close: %v", err)
+	}
+	<-over
 }
