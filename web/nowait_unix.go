@@ -25,11 +25,14 @@ func (a *attempt) once(fd uintptr) (done bool) {
 func (l *link) fill(fd uintptr) (done bool) {
 	buf := readBuffers.Get().(*[]byte)
 	n, err := syscall.Read(int(fd), *buf)
+	for err == syscall.EINTR {
+		n, err = syscall.Read(int(fd), *buf)
+	}
 	if n > 0 {
 		l.early, l.lent = (*buf)[:n], buf
 		return true
 	}
 	readBuffers.Put(buf)
 	// An error, or the end, is found again by who reads now.
-	return err != syscall.EAGAIN && err != syscall.EINTR
+	return err != syscall.EAGAIN
 }
