@@ -27,7 +27,7 @@ func (s *Store) Append(ctx context.Context, room chat.RoomID, drafts []chat.Draf
 func (s *Store) append(ctx context.Context, room chat.RoomID, drafts []chat.Draft, sent *batch, open *sqldb.CommitError) ([]chat.Result, error) {
 	var now *batch // the last run; sent is the last one that came to its COMMIT
 	lookUp := sent != nil
-	err := s.writeOn(ctx, "append", open, func(ctx context.Context, tx *sql.Tx) error {
+	err := s.writeAfter(ctx, open, "append", func(ctx context.Context, tx *sql.Tx) error {
 		now = newBatch(tx, s.db.Dialect, drafts)
 		now.lookUp, now.sent = lookUp, sent
 		err := now.run(ctx, room)

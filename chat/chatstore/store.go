@@ -73,13 +73,13 @@ func New(db *sqldb.DB, log *slog.Logger) *Store {
 // write runs fn in transactions until its outcome is known; see [sqldb.DB.Settle].
 // The error is a *chat.Error or internal.
 func (s *Store) write(ctx context.Context, op string, fn func(context.Context, *sql.Tx) error) error {
-	return s.writeOn(ctx, op, nil, fn)
+	return s.writeAfter(ctx, nil, op, fn)
 }
 
-// writeOn is write where open is the error of an earlier run whose outcome is
-// unknown, or nil.
-func (s *Store) writeOn(ctx context.Context, op string, open *sqldb.CommitError, fn func(context.Context, *sql.Tx) error) error {
-	err := s.fail(op, s.db.SettleAfter(ctx, s.log, op, open, fn))
+// writeAfter is write after a run that came to a COMMIT which failed, unless open
+// is nil; see [sqldb.DB.SettleAfter].
+func (s *Store) writeAfter(ctx context.Context, open *sqldb.CommitError, op string, fn func(context.Context, *sql.Tx) error) error {
+	err := s.fail(op, s.db.SettleAfter(ctx, open, s.log, op, fn))
 	s.writes.Note(ctx, s.log, "that write", err, errors.Is(err, chat.ErrUnavailable))
 	return err
 }

@@ -55,13 +55,12 @@ func (d Dialect) SkipLocked() string {
 	return ""
 }
 
-// ForceIndex stands behind the name of a table that must be read by this index.
-// SQLite chooses well by itself; MariaDB, given several indexes that begin alike,
-// reads a page deep in a list by walking to it, and with many keys of a small
-// table walks through the table, where it locks what was not asked for.
-func (d Dialect) ForceIndex(name string) string {
+// ByPrimaryKey stands behind the table of a SELECT … WHERE key IN (…) that locks:
+// with many keys of a small table MySQL would rather walk through the table, and
+// lock on its way what was not asked for.
+func (d Dialect) ByPrimaryKey() string {
 	if d == MySQL {
-		return " FORCE INDEX (" + name + ")"
+		return " FORCE INDEX (PRIMARY)"
 	}
 	return ""
 }

@@ -33,12 +33,12 @@ var ErrAgain = errors.New("sqldb: again")
 //
 // It ends within 10 s and OutcomeTime; op names the call in the log.
 func (db *DB) Settle(ctx context.Context, log *slog.Logger, op string, fn func(ctx context.Context, tx *sql.Tx) error) error {
-	return db.SettleAfter(ctx, log, op, nil, fn)
+	return db.SettleAfter(ctx, nil, log, op, fn)
 }
 
-// SettleAfter is Settle where fn was run before, in a transaction whose COMMIT
-// failed with open. With nil it is Settle.
-func (db *DB) SettleAfter(ctx context.Context, log *slog.Logger, op string, open *CommitError, fn func(ctx context.Context, tx *sql.Tx) error) error {
+// SettleAfter is Settle for what a transaction of the caller's own has tried
+// already: open is the error of its COMMIT, or nil.
+func (db *DB) SettleAfter(ctx context.Context, open *CommitError, log *slog.Logger, op string, fn func(ctx context.Context, tx *sql.Tx) error) error {
 	deadline := time.Now().Add(settleTime)
 	if open != nil {
 		deadline = time.Now().Add(db.outcomeTime)
