@@ -108,7 +108,7 @@ func (t *several) lock(ctx context.Context) error {
 		}
 		b.drafts, t.runs[i] = t.batches[i].Drafts, b
 		return nil
-	}, "SELECT id, epoch, kind, name, topic, last_seq, last_message_no FROM rooms"+t.dialect.ByPrimaryKey()+
+	}, "SELECT id, epoch, kind, name, topic, last_seq, last_message_no FROM rooms"+t.dialect.ForceIndex("PRIMARY")+
 		" WHERE id IN ("+marks(len(ids))+") ORDER BY id"+t.dialect.SkipLocked(), anys(ids)...)
 	if err != nil {
 		return fmt.Errorf("lock rooms: %w", err)

@@ -55,16 +55,6 @@ func (d Dialect) SkipLocked() string {
 	return ""
 }
 
-// ByPrimaryKey stands behind the table of a SELECT … WHERE key IN (…) that locks:
-// with many keys of a small table MySQL would rather walk through the table, and
-// lock on its way what was not asked for.
-func (d Dialect) ByPrimaryKey() string {
-	if d == MySQL {
-		return " FORCE INDEX (PRIMARY)"
-	}
-	return ""
-}
-
 // Upsert is what ends an INSERT … VALUES … that finds its row there already:
 // the named columns take the values that were to be inserted, and without any
 // the row stays as it is. Key are the columns of the primary key or unique
