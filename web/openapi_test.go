@@ -67,6 +67,7 @@ type schema struct {
 
 type content map[string]struct {
 	Schema   *schema
+	Example  any
 	Examples map[string]struct{ Value map[string]any }
 }
 

@@ -94,7 +94,7 @@ func (s *Server) lookupOrders(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, r, err)
 		return
 	}
-	body := appendDocs(nil, found)
+	body := beginItems(found)
 	body = append(body, `,"missing":[`...)
 	for i, id := range missing {
 		if i > 0 {
@@ -129,13 +129,13 @@ func lookupIDs(body []byte) ([]orders.ID, error) {
 	return in.IDs, nil
 }
 
-// appendDocs begins an answer: {"items":[…] with the orders as they are stored.
-func appendDocs(dst []byte, list []orders.Stored) []byte {
+// beginItems begins an answer: {"items":[…] with the orders as they are stored.
+func beginItems(list []orders.Stored) []byte {
 	size := 256
 	for _, o := range list {
 		size += len(o.Doc) + 1
 	}
-	dst = append(make([]byte, 0, size), `{"items":[`...)
+	dst := append(make([]byte, 0, size), `{"items":[`...)
 	for i, o := range list {
 		if i > 0 {
 			dst = append(dst, ',')
@@ -208,7 +208,7 @@ func (s *Server) listOrders(ctx context.Context, in *listOrdersInput) (*listOrde
 		return nil, err
 	}
 	out := &listOrdersOutput{ContentType: "application/json", CacheControl: privately}
-	out.Body = append(appendDocs(nil, list), `,"next":`...)
+	out.Body = append(beginItems(list), `,"next":`...)
 	if !more {
 		out.Body = append(out.Body, "null}"...)
 		return out, nil

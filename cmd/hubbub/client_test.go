@@ -71,6 +71,10 @@ func call(ctx context.Context, token, method, url string, body any) (answer, err
 	if token != "" {
 		req.Header.Set("Authorization", "Bearer "+token)
 	}
+	return answerTo(req)
+}
+
+func answerTo(req *http.Request) (answer, error) {
 	resp, err := restClient.Do(req)
 	if err != nil {
 		return answer{}, err

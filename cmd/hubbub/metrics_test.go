@@ -16,7 +16,7 @@ func TestShareMetrics(t *testing.T) {
 		name, sql, open                                     string
 		chatReads, chatWrites, orderReads, orderWrites, all string
 	}{
-		{"server", testenv.SharedMariaDB(t).NewDatabase(t), "50", "10", "15", "12", "12", "50"},
+		{"server", testenv.SharedMariaDB(t).NewDatabase(t), "50", "9", "13", "11", "12", "50"},
 		{"few connections", testenv.SharedMariaDB(t).NewDatabase(t), "3", "1", "1", "1", "1", "3"},
 		{"embedded", "sqlite:" + filepath.Join(t.TempDir(), "hubbub.db"), "50", "4", "1", "4", "1", "1"},
 	} {
