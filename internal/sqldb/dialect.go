@@ -55,6 +55,17 @@ func (d Dialect) SkipLocked() string {
 	return ""
 }
 
+// ForceIndex stands behind the name of a table that must be read by this index.
+// SQLite chooses well by itself; MariaDB, given several indexes that begin alike,
+// reads a page deep in a list by walking to it, and with many keys of a small
+// table walks through the table, where it locks what was not asked for.
+func (d Dialect) ForceIndex(name string) string {
+	if d == MySQL {
+		return " FORCE INDEX (" + name + ")"
+	}
+	return ""
+}
+
 // Upsert is what ends an INSERT … VALUES … that finds its row there already:
 // the named columns take the values that were to be inserted, and without any
 // the row stays as it is. Key are the columns of the primary key or unique
