@@ -44,17 +44,17 @@ func TestAppendAllWaitsForNobody(t *testing.T) {
 // Whatever becomes of a COMMIT for several rooms, each of them has its answer.
 func TestCommitForSeveralFails(t *testing.T) {
 	server := testenv.SharedMariaDB(t)
-	behind, through := newProxy(t, server.NewDatabase(t))
+	behind, through := testenv.NewProxy(t, server.NewDatabase(t))
 	s, _ := open(t, through)
 	ada, bob := newActor(t, s), newActor(t, s)
-	for name, act := range map[string]func(*link){
-		"committed, reply lost": (*link).send,
-		"rolled back":           func(*link) {},
-		"committed in flight":   func(l *link) { time.Sleep(300 * time.Millisecond); l.send() },
+	for name, act := range map[string]func(*testenv.Link){
+		"committed, reply lost": (*testenv.Link).Send,
+		"rolled back":           func(*testenv.Link) {},
+		"committed in flight":   func(l *testenv.Link) { time.Sleep(300 * time.Millisecond); l.Send() },
 	} {
 		t.Run(name, func(t *testing.T) {
 			tea, coffee := newRoom(t, s, ada), newRoom(t, s, ada)
-			behind.onCommit(act)
+			behind.OnCommit(act)
 			out := s.AppendAll(t.Context(), []chat.Batch{
 				{Room: tea, Drafts: []chat.Draft{newPost(ada, "one"), newPost(bob, "no member"), newPost(ada, "two")}},
 				{Room: coffee, Drafts: []chat.Draft{newPost(ada, "three")}},
@@ -82,9 +82,9 @@ func TestCommitForSeveralFails(t *testing.T) {
 	t.Run("unknown", func(t *testing.T) {
 		s, _ := openWith(t, through, sqldb.Options{OutcomeTime: 500 * time.Millisecond})
 		tea, coffee := newRoom(t, s, ada), newRoom(t, s, ada)
-		behind.onCommit(func(l *link) {
-			l.send()
-			behind.setDown(true)
+		behind.OnCommit(func(l *testenv.Link) {
+			l.Send()
+			behind.SetDown(true)
 		})
 		out := s.AppendAll(t.Context(), []chat.Batch{
 			{Room: tea, Drafts: []chat.Draft{newPost(ada, "one")}}, {Room: coffee, Drafts: []chat.Draft{newPost(ada, "two")}}})
@@ -93,6 +93,6 @@ func TestCommitForSeveralFails(t *testing.T) {
 				t.Errorf("room %d: %+v", i, o)
 			}
 		}
-		behind.setDown(false)
+		behind.SetDown(false)
 	})
 }
