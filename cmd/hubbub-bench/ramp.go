@@ -57,15 +57,18 @@ type Saturation struct {
 const (
 	stepWarm = time.Second
 	stepMost = 4 * time.Second
+	// A step that is not served is tried again, since it may have been something
+	// else on this machine, and once more if this program itself ran late.
+	stepTries, stepTriesBusy = 2, 3
 )
 
 // ramp looks for the saturation of a crowd.
 func (l *load) ramp(ctx context.Context, c *crowd) (*Saturation, error) {
 	s := &Saturation{Bound: millis(l.o.P99)}
-	step := func(rate float64) (bool, error) {
+	step := func(rate float64) (served, busy bool, err error) {
 		ph, err := l.talk(ctx, c, pace{run: len(s.Steps) + 1, rate: rate, warm: min(l.o.Warm, stepWarm), duration: min(l.o.Duration, stepMost), hasty: true})
 		if err != nil {
-			return false, err
+			return false, false, err
 		}
 		if ph.Served {
 			ph.Unserved = l.slow(&ph)
@@ -75,15 +78,16 @@ func (l *load) ramp(ctx context.Context, c *crowd) (*Saturation, error) {
 		if ph.Served && rate > s.Rate {
 			s.Rate, s.UnitsPerS, s.AnsweredS = rate, ph.UnitsPerS, ph.AnsweredS
 		}
-		return ph.Served, ctx.Err()
+		return ph.Served, ph.time(toSend).P99 > tooBusy, ctx.Err()
 	}
 	var err error
 	s.Rate, err = saturate(l.o.Rate, maxRate, func(rate float64) (bool, error) {
-		served, err := step(rate)
-		if !served && err == nil { // once more: it may have been something else on this machine
-			served, err = step(rate)
+		for try := 1; ; try++ {
+			served, busy, err := step(rate)
+			if served || err != nil || try >= stepTriesBusy || try >= stepTries && !busy {
+				return served, err
+			}
 		}
-		return served, err
 	})
 	return s, err
 }
