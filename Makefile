@@ -43,7 +43,7 @@ build: ## ./hubbub: one static binary
 	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o hubbub ./cmd/hubbub
 
 bench: ## two nodes against the goals, and a table, in a few minutes (BENCH_LONG=1: full sizes, RUNS=3: each thrice, BENCH_DIR=/tmp keeps the reports)
-	cd cmd/hubbub-bench && go test -run='^$$' -bench='^BenchmarkGoals$$' -benchtime=1x -timeout=0 -goals.n=$(RUNS) $(if $(BENCH_LONG),-goals.long) $(if $(BENCH_DIR),-goals.dir=$(abspath $(BENCH_DIR)))
+	$(if $(BENCH_DIR),mkdir -p $(abspath $(BENCH_DIR)) &&) cd cmd/hubbub-bench && go test -run='^$$' -bench='^BenchmarkGoals$$' -benchtime=1x -timeout=0 -goals.n=$(RUNS) $(if $(BENCH_LONG),-goals.long) $(if $(BENCH_DIR),-goals.dir=$(abspath $(BENCH_DIR)))
 
 microbench: ## all other Go benchmarks, BENCHTIME=1s each
 	go test -run='^$$' -bench=. -skip='^BenchmarkGoals$$' -benchmem -benchtime=$(BENCHTIME) ./...
