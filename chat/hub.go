@@ -154,6 +154,7 @@ func (h *Hub) Deliver(e bus.Event) {
 		}
 	case kind == "user" && e.Kind == bus.Ephemeral:
 		var out ready
+		defer func() { h.outbox.flush(out) }()
 		for _, s := range h.of(UserID(id)) {
 			for _, f := range e.Frames {
 				if b := s.codec.Event(f); b != nil {
@@ -163,7 +164,6 @@ func (h *Hub) Deliver(e bus.Event) {
 				}
 			}
 		}
-		h.outbox.flush(out)
 	case kind == "user" && e.Kind == bus.Control:
 		h.control(UserID(id), e)
 	default:

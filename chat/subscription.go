@@ -89,8 +89,13 @@ func (sub *subscription) next(ctx context.Context) (frames [][]byte, more bool, 
 		frames = append(frames, frame)
 		last = e.Seq
 		if who, _, out := memberChange(frame); out && who == user && e.Seq > admitted {
-			// What follows is not for this reader any more: the topic, which has not
-			// come to this event yet, puts it out.
+			// What follows is not for this reader any more. The topic puts it out when
+			// it comes to this event, unless it has passed it already.
+			t.mu.Lock()
+			if sub.state == subBehind && e.Seq <= t.head.Seq {
+				t.putOutLocked(sub)
+			}
+			t.mu.Unlock()
 			return sub.session.encode(frames), false, nil
 		}
 	}

@@ -36,7 +36,8 @@ func (s *Session) flush() {
 		}
 		switch {
 		case err != nil:
-			s.quit(err)
+			s.queue.close(err)
+			go s.conn.CloseNow() // which may take a moment, and this goroutine delivers
 		case len(rest) > 0 || len(w.frames) == 0:
 			w.frames = rest
 			go s.write(w)

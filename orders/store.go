@@ -53,7 +53,7 @@ type Store interface {
 // ErrKeyReused; while the first call still runs it is ErrKeyRunning. Only what
 // was committed is remembered, for at least 24 hours.
 type Key struct {
-	Owner       string            // the caller's id
+	Owner       string            // a user's id, or a shop: its API keys share theirs
 	Value       string            // 1 to MaxKey characters
 	Fingerprint [sha256.Size]byte // of method, path and body
 }

@@ -68,7 +68,7 @@ func (IfMatch) version(ctx context.Context, epoch string) (uint64, error) {
 // IdempotencyKey is the input of a call that must be repeatable.
 type IdempotencyKey struct {
 	// For the description; key reads the header itself.
-	Header string `header:"Idempotency-Key" doc:"Required: chosen by the caller, 1 to 255 printable ASCII characters, with or without double quotes. The same key and body again get the answer of the first call, for 24 hours at least."`
+	Header string `header:"Idempotency-Key" doc:"Required: chosen by the caller, 1 to 255 printable ASCII characters, with or without double quotes. The same key and body again get the answer of the first call, for 24 hours at least; all API keys of a shop share them."`
 }
 
 func (IdempotencyKey) key(ctx context.Context, c orders.Caller) (orders.Key, error) {
@@ -81,7 +81,11 @@ func (IdempotencyKey) key(ctx context.Context, c orders.Caller) (orders.Key, err
 		return orders.Key{}, orders.Refuse(orders.ErrBadRequest,
 			"Idempotency-Key must be 1 to "+strconv.Itoa(orders.MaxKey)+" printable ASCII characters, with or without double quotes")
 	}
-	return orders.Key{Owner: c.ID, Value: value, Fingerprint: fingerprint(ctx)}, nil
+	owner := c.ID
+	if c.Role == orders.Shop {
+		owner = "shop/" + c.Shop // whichever of the shop's API keys asks again
+	}
+	return orders.Key{Owner: owner, Value: value, Fingerprint: fingerprint(ctx)}, nil
 }
 
 // OptionalKey is the input of a call that may be repeatable by a key.

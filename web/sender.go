@@ -157,7 +157,7 @@ func (s *sender) Write(p []byte) (int, error) {
 	}
 	s.closed = last
 	s.control = append(s.control, p...)
-	if s.busy || s.part > 0 {
+	if s.busy || s.part > 0 || s.stuck {
 		return len(p), nil
 	}
 	s.busy = true

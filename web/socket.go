@@ -152,9 +152,14 @@ func (s *Sockets) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		mw.WriteProblem(w, r, http.StatusServiceUnavailable, "unavailable", why, retryDoor+rand.N(retryDoor))
 		return
 	}
-	conn, id := s.accept(w, r)
+	conn, served := &socket{}, false
+	defer func() { // also of a panic, which the chain answers
+		if !served {
+			s.exit(conn.user)
+		}
+	}()
+	id := s.accept(conn, w, r)
 	if conn.ws == nil {
-		s.exit(conn.user)
 		return
 	}
 	conn.log = s.o.Log.With("request_id", mw.RequestID(r.Context()))
@@ -162,16 +167,15 @@ func (s *Sockets) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		conn.log.Error("subprotocol", "error", err)
 		conn.free()
-		s.exit(conn.user)
 		return
 	}
+	served = true
 	go s.serve(conn, session)
 }
 
-// accept makes a socket of a request; it is not open if the request got another
-// answer.
-func (s *Sockets) accept(w http.ResponseWriter, r *http.Request) (*socket, chat.Identity) {
-	conn := &socket{}
+// accept makes conn the socket of a request; it has no ws if the request got
+// another answer.
+func (s *Sockets) accept(conn *socket, w http.ResponseWriter, r *http.Request) chat.Identity {
 	id := Caller(r.Context())
 	switch offered := protocols(r); {
 	case !s.o.Origins.AllowOrigin(r):
@@ -193,7 +197,7 @@ func (s *Sockets) accept(w http.ResponseWriter, r *http.Request) (*socket, chat.
 	default:
 		conn.upgrade(w, r)
 	}
-	return conn, id
+	return id
 }
 
 func (s *Sockets) session(conn *socket, id chat.Identity) (*chat.Session, error) {

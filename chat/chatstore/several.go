@@ -26,7 +26,13 @@ func (s *Store) AppendAll(ctx context.Context, batches []chat.Batch) []chat.Outc
 	t := &several{dialect: s.db.Dialect, batches: batches, runs: make([]*batch, len(batches))}
 	err := s.db.Tx(ctx, t.run)
 	commit, unknown := errors.AsType[*sqldb.CommitError](err)
-	if err != nil && !unknown {
+	switch {
+	case errors.Is(err, sqldb.ErrBusy): // one by one they would only make it worse
+		for i := range out {
+			out[i] = chat.Outcome{Err: s.fail("append all", err)}
+		}
+		return out
+	case err != nil && !unknown:
 		return out
 	}
 	if unknown {

@@ -3,6 +3,7 @@ package chatstore
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 
 	"hubbub/bus"
@@ -46,4 +47,16 @@ func (s *Store) AppendSystem(ctx context.Context, tx *sql.Tx, room, clientID, te
 		return bus.Event{}, fmt.Errorf("chatstore: system message: counters: %w", err)
 	}
 	return r.Event.Hint(), nil
+}
+
+// OrderRoom finds the room of an order within a transaction of somebody else; ""
+// while there is none.
+func (s *Store) OrderRoom(ctx context.Context, tx *sql.Tx, order string) (string, error) {
+	var room string
+	key := chat.NewRoom{Kind: chat.Order, OrderID: order}.Key()
+	err := tx.QueryRowContext(ctx, "SELECT id FROM rooms WHERE direct_key=?", key).Scan(&room)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return "", fmt.Errorf("chatstore: room of an order: %w", err)
+	}
+	return room, nil
 }

@@ -57,9 +57,11 @@ func (n *node) openDomain(ctx context.Context) error {
 	if n.leases, err = n.openBus(ctx, store); err != nil {
 		return err
 	}
+	// Rooms that wait for a lock somebody else holds leave half of the places to the
+	// rooms that do not, and to everything else.
 	_, writes := n.chatDB.Shares()
 	n.rooms = chat.NewRooms(store, store, n.bus, chat.RoomsOptions{
-		Node: cfg.Node, Log: log, Now: clock, Batches: writes.Limit, Probe: probe})
+		Node: cfg.Node, Log: log, Now: clock, Batches: max(1, writes.Limit/2), Probe: probe})
 	logins, signUps := mw.NewLimiter(cfg.RateLogin), mw.NewLimiter(cfg.RateSignup)
 	n.accounts = chat.NewAccounts(store, chat.AccountOptions{
 		Now: clock, Guests: cfg.Guests, Log: log,

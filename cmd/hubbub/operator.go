@@ -76,11 +76,12 @@ func runCommand(ctx context.Context, cfg Config, log *slog.Logger, out, errOut i
 		done, err = askNode(ctx, controlPath(cfg.SQL), cfg.Command)
 	}
 	if err != nil {
-		return plainly(err)
+		err = plainly(err)
 	}
-	_, err = io.WriteString(out, done.Out)
+	// Also when closing failed afterwards: a key that was made is told only once.
+	_, outErr := io.WriteString(out, done.Out)
 	_, noteErr := io.WriteString(errOut, done.Note)
-	return errors.Join(err, noteErr)
+	return errors.Join(err, outErr, noteErr)
 }
 
 // commandHere carries a command out on the database itself. Nodes are told over

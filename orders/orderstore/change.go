@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"strconv"
 
-	"hubbub/bus"
 	"hubbub/internal/sqldb"
 	"hubbub/orders"
 )
@@ -98,6 +97,7 @@ type call struct {
 
 // next makes what is stored of an order with that version.
 func (c *call) next(o *orders.Order, version uint64) orders.Stored {
+	c.at = max(c.at, o.UpdatedAt) // it was taken before the lock
 	o.Version, o.UpdatedAt = version, c.at
 	return orders.Stored{ID: o.ID, Customer: c.customer, Version: version, Doc: orders.Append(nil, *o)}
 }
@@ -209,15 +209,26 @@ func (c *call) log(ctx context.Context, tx *sql.Tx, o orders.Order, e orders.Eve
 			return fmt.Errorf("outbox: %w", err)
 		}
 	}
-	if c.message == nil || o.RoomID == "" {
+	if c.message == nil {
 		return nil
 	}
 	text := c.message(o, e)
 	if text == "" {
 		return nil
 	}
-	var told bus.Event
-	told, err := c.s.rooms.AppendSystem(ctx, tx, o.RoomID, messageID(e), text, c.at)
+	room := o.RoomID
+	if room == "" {
+		// Its room may have been made a moment ago, by a node that died before it
+		// could say so here.
+		var err error
+		if room, err = c.s.rooms.OrderRoom(ctx, tx, string(o.ID)); err != nil {
+			return fmt.Errorf("look for the room: %w", err)
+		}
+		if room == "" {
+			return nil
+		}
+	}
+	told, err := c.s.rooms.AppendSystem(ctx, tx, room, messageID(e), text, c.at)
 	if err != nil {
 		return fmt.Errorf("tell the room: %w", err)
 	}

@@ -58,6 +58,8 @@ type RoomLog interface {
 	// ASCII characters; at is in microseconds since 1970. The event is published by
 	// the caller once tx is committed.
 	AppendSystem(ctx context.Context, tx *sql.Tx, room, clientID, text string, at int64) (bus.Event, error)
+	// OrderRoom finds the room of an order; "" while it has none.
+	OrderRoom(ctx context.Context, tx *sql.Tx, order string) (string, error)
 }
 
 // Store is an [orders.Store]. It has no goroutine; the database belongs to whoever

@@ -93,6 +93,10 @@ func (r rooms) AppendSystem(ctx context.Context, tx *sql.Tx, room, clientID, tex
 	}, nil
 }
 
+// OrderRoom implements orderstore.RoomLog: orders here say themselves which room
+// they have.
+func (rooms) OrderRoom(context.Context, *sql.Tx, string) (string, error) { return "", nil }
+
 func TestSQLite(t *testing.T) {
 	orderstest.Suite(t, func(t *testing.T) orders.Store {
 		s, _ := open(t, sqliteURL(t))

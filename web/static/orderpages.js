@@ -49,7 +49,13 @@ export class OrderPages {
   /** route opens what the rest of an address names. */
   route(ref) {
     if (!ref || ref === "all") return this.show(ref === "all", false);
-    return this.open(decodeURIComponent(ref), { push: false });
+    let id = ref;
+    try {
+      id = decodeURIComponent(ref);
+    } catch {
+      // No order is called so, which is said like that of any other.
+    }
+    return this.open(id, { push: false });
   }
 
   /** show opens the list, or for staff the queue. */
