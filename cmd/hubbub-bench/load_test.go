@@ -279,6 +279,7 @@ func TestLoadArguments(t *testing.T) {
 		"fanout --nodes https://a.example":   "http only",
 		"fanout --runs 0":                    "--runs",
 		"fanout --readers 1001":              "--readers",
+		"fanout --ramp --ramp-from -1":       "--ramp-from",
 		"fanout --ramp --p99 0":              "--p99",
 		"idle --clients 9999999":             "ulimit",
 		"resume --readers 0":                 "writers",

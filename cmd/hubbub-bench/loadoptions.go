@@ -71,6 +71,7 @@ type loadOptions struct {
 	Page    int           // messages of a page
 	AckP99  time.Duration // bound of 99 % of the acks for Ramp; 0: none
 	Ramp    bool          // look for the highest rate that is served
+	From    float64       // the first rate of the ramp; 0: Rate
 	Floor   bool          // measure the floor, too
 	Groups  []group       // whose processor time is told
 	HTML    string        // file for the page, "" for none
@@ -123,6 +124,7 @@ func parseLoad(args []string, out io.Writer) (loadOptions, error) {
 	f.IntVar(&o.Runs, "runs", o.Runs, "how often to measure")
 	f.DurationVar(&o.Grace, "grace", o.Grace, "how long to wait for answers and readers after that")
 	f.BoolVar(&o.Ramp, "ramp", o.Ramp, "look for the highest rate at which nothing is lost and p99 stays below --p99")
+	f.Float64Var(&o.From, "ramp-from", o.From, "messages per `second` at which --ramp begins; 0: --rate")
 	f.DurationVar(&o.P99, "p99", o.P99, "bound of 99 % of the deliveries for --ramp")
 	f.DurationVar(&o.AckP99, "ack-p99", o.AckP99, "bound of 99 % of the acks for --ramp; 0: none")
 	f.BoolVar(&o.Floor, "floor", o.Floor, "measure one raw write per receiver in the same run, and give the ratio")
@@ -191,6 +193,8 @@ func (o *loadOptions) checkLoad() error {
 		return fmt.Errorf("--clients: %d of them take %d open files, and this process may have %d (ulimit -n)", o.Clients, o.files(), fileLimit())
 	case (o.Ramp || o.Floor) && !talks:
 		return fmt.Errorf("--ramp and --floor: not with %s", o.Scene)
+	case !(o.From >= 0 && o.From <= maxRate):
+		return fmt.Errorf("--ramp-from: from 0 to %.0f", maxRate)
 	case o.AckP99 < 0:
 		return errors.New("--ack-p99: 0 or above")
 	case o.Runs < 1 || o.Runs > maxRuns:

@@ -80,8 +80,12 @@ func (l *load) ramp(ctx context.Context, c *crowd) (*Saturation, error) {
 		}
 		return ph.Served, ph.time(toSend).P99 > tooBusy, ctx.Err()
 	}
+	from := l.o.From
+	if from == 0 {
+		from = l.o.Rate
+	}
 	var err error
-	s.Rate, err = saturate(l.o.Rate, maxRate, func(rate float64) (bool, error) {
+	s.Rate, err = saturate(from, maxRate, func(rate float64) (bool, error) {
 		for try := 1; ; try++ {
 			served, busy, err := step(rate)
 			if served || err != nil || try >= stepTriesBusy || try >= stepTries && !busy {
