@@ -73,7 +73,7 @@ func goalWorks() []goalWork {
 		},
 		{
 			name: "S2 one room of 1 000, 20 msg/s",
-			args: lasting("fanout --steady --floor --ramp --ramp-from 200 --duration 6s --runs 2", "fanout --steady --floor --ramp --ramp-from 200 --duration 15s --runs 3"),
+			args: lasting("fanout --steady --floor --ramp --ramp-from 200 --duration 4s --runs 3", "fanout --steady --floor --ramp --ramp-from 200 --duration 15s --runs 3"),
 			goals: []goal{
 				{"node's processor time / floor's", 1.1, atMost, func(r *goalRun) float64 { return r.FloorRatio }},
 				{"node's p99 / floor's", 1.2, atMost, func(r *goalRun) float64 {
