@@ -145,8 +145,8 @@ func (b *batch) actors() []chat.UserID {
 func (b *batch) loadRoles(ctx context.Context) error {
 	ids := b.actors()
 	for len(ids) > 0 {
-		n := min(len(ids), maxIn)
-		err := each(ctx, b.tx, func(rows *sql.Rows) error {
+		n := min(len(ids), sqldb.MaxIn)
+		err := sqldb.Each(ctx, b.tx, func(rows *sql.Rows) error {
 			var id chat.UserID
 			var role chat.Role
 			if err := rows.Scan(&id, &role); err != nil {
@@ -154,7 +154,7 @@ func (b *batch) loadRoles(ctx context.Context) error {
 			}
 			b.roles[id] = role
 			return nil
-		}, "SELECT user_id, role FROM members WHERE room_id=? AND user_id IN ("+marks(n)+")", anys(ids[:n], b.room)...)
+		}, "SELECT user_id, role FROM members WHERE room_id=? AND user_id IN ("+sqldb.Marks(n)+")", sqldb.Args(ids[:n], b.room)...)
 		if err != nil {
 			return fmt.Errorf("members: %w", err)
 		}
@@ -184,16 +184,16 @@ func (b *batch) loadStored(ctx context.Context) error {
 // find reads the events of one actor with these client ids.
 func (b *batch) find(ctx context.Context, actor chat.UserID, clients []string) error {
 	for len(clients) > 0 {
-		n := min(len(clients), maxIn)
-		err := each(ctx, b.tx, func(rows *sql.Rows) error {
+		n := min(len(clients), sqldb.MaxIn)
+		err := sqldb.Each(ctx, b.tx, func(rows *sql.Rows) error {
 			r := row{Event: chat.Event{Room: b.room, Epoch: b.epoch}}
 			if err := r.scan(rows); err != nil {
 				return err
 			}
 			b.stored[clientKey{actor, r.ClientID}] = r
 			return nil
-		}, "SELECT "+rowColumns+" FROM events WHERE room_id=? AND actor_id=? AND client_id IN ("+marks(n)+")",
-			anys(clients[:n], b.room, actor)...)
+		}, "SELECT "+rowColumns+" FROM events WHERE room_id=? AND actor_id=? AND client_id IN ("+sqldb.Marks(n)+")",
+			sqldb.Args(clients[:n], b.room, actor)...)
 		if err != nil {
 			return fmt.Errorf("client ids: %w", err)
 		}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"hubbub/chat"
+	"hubbub/internal/sqldb"
 )
 
 // Limits of one INSERT, well below what a server takes in one statement.
@@ -48,7 +49,7 @@ func insertRows(ctx context.Context, tx *sql.Tx, rows []row) error {
 				r.target, r.messageNo, string(r.Body), r.At)
 		}
 		query := "INSERT INTO events (room_id, " + rowColumns + ") VALUES " +
-			strings.TrimSuffix(strings.Repeat("("+marks(columns)+"),", n), ",")
+			strings.TrimSuffix(strings.Repeat("("+sqldb.Marks(columns)+"),", n), ",")
 		if _, err := tx.ExecContext(ctx, query, args...); err != nil {
 			return fmt.Errorf("insert %d events: %w", n, err)
 		}
@@ -96,7 +97,7 @@ func (s *Store) Since(ctx context.Context, room chat.RoomID, after chat.Seq, lim
 func (s *Store) Heads(ctx context.Context, rooms []chat.RoomID) (map[chat.RoomID]chat.Head, error) {
 	heads := make(map[chat.RoomID]chat.Head, len(rooms))
 	for len(rooms) > 0 {
-		n := min(len(rooms), maxIn)
+		n := min(len(rooms), sqldb.MaxIn)
 		err := s.read(ctx, "heads", func(rows *sql.Rows) error {
 			var id chat.RoomID
 			var head chat.Head
@@ -105,7 +106,7 @@ func (s *Store) Heads(ctx context.Context, rooms []chat.RoomID) (map[chat.RoomID
 			}
 			heads[id] = head
 			return nil
-		}, "SELECT id, epoch, last_seq FROM rooms WHERE id IN ("+marks(n)+")", anys(rooms[:n])...)
+		}, "SELECT id, epoch, last_seq FROM rooms WHERE id IN ("+sqldb.Marks(n)+")", sqldb.Args(rooms[:n])...)
 		if err != nil {
 			return nil, err
 		}

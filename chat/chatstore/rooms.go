@@ -38,7 +38,7 @@ func (s *Store) rooms(ctx context.Context, q sqldb.Queryer, user chat.UserID, qu
 		return nil
 	}
 	err := s.db.Reading(ctx, func() error {
-		if err := each(ctx, q, scan, query, args...); err != nil {
+		if err := sqldb.Each(ctx, q, scan, query, args...); err != nil {
 			return err
 		}
 		return addOthers(ctx, q, user, rooms)
@@ -59,8 +59,8 @@ func addOthers(ctx context.Context, q sqldb.Queryer, user chat.UserID, rooms []c
 		}
 	}
 	for len(ids) > 0 {
-		n := min(len(ids), maxIn)
-		err := each(ctx, q, func(rows *sql.Rows) error {
+		n := min(len(ids), sqldb.MaxIn)
+		err := sqldb.Each(ctx, q, func(rows *sql.Rows) error {
 			var room chat.RoomID
 			var other chat.Actor
 			if err := rows.Scan(&room, &other.ID, &other.Name); err != nil {
@@ -69,7 +69,7 @@ func addOthers(ctx context.Context, q sqldb.Queryer, user chat.UserID, rooms []c
 			at[room].Others = append(at[room].Others, other)
 			return nil
 		}, "SELECT m.room_id, u.id, u.display_name FROM members m JOIN users u ON u.id=m.user_id"+
-			" WHERE m.user_id<>? AND m.room_id IN ("+marks(n)+")", anys(ids[:n], user)...)
+			" WHERE m.user_id<>? AND m.room_id IN ("+sqldb.Marks(n)+")", sqldb.Args(ids[:n], user)...)
 		if err != nil {
 			return err
 		}
@@ -80,7 +80,7 @@ func addOthers(ctx context.Context, q sqldb.Queryer, user chat.UserID, rooms []c
 
 // oneRoom gives a room, or a zero one if there is none such.
 func (s *Store) oneRoom(ctx context.Context, q sqldb.Queryer, user chat.UserID, where string, args ...any) (chat.Room, error) {
-	rooms, err := s.rooms(ctx, q, user, roomView+where, anys(args, user)...)
+	rooms, err := s.rooms(ctx, q, user, roomView+where, sqldb.Args(args, user)...)
 	if err != nil || len(rooms) == 0 {
 		return chat.Room{}, err
 	}

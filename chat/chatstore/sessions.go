@@ -80,7 +80,7 @@ func (s *Store) EndSession(ctx context.Context, user chat.UserID, id chat.Sessio
 func (s *Store) LiveSessions(ctx context.Context, ids []chat.SessionID, now int64) (map[chat.SessionID]bool, error) {
 	live := make(map[chat.SessionID]bool, len(ids))
 	for len(ids) > 0 {
-		n := min(len(ids), maxIn)
+		n := min(len(ids), sqldb.MaxIn)
 		err := s.read(ctx, "live sessions", func(rows *sql.Rows) error {
 			var id chat.SessionID
 			if err := rows.Scan(&id); err != nil {
@@ -89,7 +89,7 @@ func (s *Store) LiveSessions(ctx context.Context, ids []chat.SessionID, now int6
 			live[id] = true
 			return nil
 		}, "SELECT s.id FROM sessions s JOIN users u ON u.id=s.user_id"+
-			" WHERE s.expires_at>? AND u.disabled=0 AND s.id IN ("+marks(n)+")", anys(ids[:n], now)...)
+			" WHERE s.expires_at>? AND u.disabled=0 AND s.id IN ("+sqldb.Marks(n)+")", sqldb.Args(ids[:n], now)...)
 		if err != nil {
 			return nil, err
 		}

@@ -103,7 +103,7 @@ func (t *several) lock(ctx context.Context) error {
 	for i, b := range t.batches {
 		ids[i] = b.Room
 	}
-	err := each(ctx, t.tx, func(rows *sql.Rows) error {
+	err := sqldb.Each(ctx, t.tx, func(rows *sql.Rows) error {
 		b := newBatch(t.tx, t.dialect, nil)
 		if err := rows.Scan(&b.room, &b.epoch, &b.is.Kind, &b.is.Name, &b.is.Topic, &b.head, &b.messageNo); err != nil {
 			return err
@@ -115,7 +115,7 @@ func (t *several) lock(ctx context.Context) error {
 		b.drafts, t.runs[i] = t.batches[i].Drafts, b
 		return nil
 	}, "SELECT id, epoch, kind, name, topic, last_seq, last_message_no FROM rooms"+t.dialect.ForceIndex("PRIMARY")+
-		" WHERE id IN ("+marks(len(ids))+") ORDER BY id"+t.dialect.SkipLocked(), anys(ids)...)
+		" WHERE id IN ("+sqldb.Marks(len(ids))+") ORDER BY id"+t.dialect.SkipLocked(), sqldb.Args(ids)...)
 	if err != nil {
 		return fmt.Errorf("lock rooms: %w", err)
 	}
@@ -136,10 +136,10 @@ func (t *several) loadRoles(ctx context.Context) error {
 		}
 		runs[b.room] = b
 		ids := b.actors()
-		where = append(where, "room_id=? AND user_id IN ("+marks(len(ids))+")")
-		args = append(append(args, b.room), anys(ids)...)
+		where = append(where, "room_id=? AND user_id IN ("+sqldb.Marks(len(ids))+")")
+		args = append(append(args, b.room), sqldb.Args(ids)...)
 	}
-	err := each(ctx, t.tx, func(rows *sql.Rows) error {
+	err := sqldb.Each(ctx, t.tx, func(rows *sql.Rows) error {
 		var room chat.RoomID
 		var user chat.UserID
 		var role chat.Role
@@ -165,7 +165,7 @@ func (t *several) count(ctx context.Context, changed []*batch) error {
 		ids = append(ids, b.room)
 	}
 	_, err := t.tx.ExecContext(ctx, "UPDATE rooms SET last_seq=CASE id"+cases+" END, last_message_no=CASE id"+cases+
-		" END WHERE id IN ("+marks(len(ids))+")", slices.Concat(seqs, numbers, ids)...)
+		" END WHERE id IN ("+sqldb.Marks(len(ids))+")", slices.Concat(seqs, numbers, ids)...)
 	if err != nil {
 		return fmt.Errorf("counters: %w", err)
 	}

@@ -27,7 +27,7 @@ func (s *Store) TakeTicket(ctx context.Context, ticket chat.TokenHash, now int64
 	found := false
 	err := s.write(ctx, "take ticket", func(ctx context.Context, tx *sql.Tx) error {
 		found = false
-		err := each(ctx, tx, func(rows *sql.Rows) error {
+		err := sqldb.Each(ctx, tx, func(rows *sql.Rows) error {
 			found = true
 			return rows.Scan(append(userFields(&who.User), sessionFields(&who.Session)...)...)
 		}, "SELECT "+userColumns+", "+sessionColumns+
@@ -80,10 +80,10 @@ func sweep[Key any](ctx context.Context, s *Store, table, key string, before int
 	}
 	gone := 0
 	for len(keys) > 0 {
-		n := min(len(keys), maxIn)
+		n := min(len(keys), sqldb.MaxIn)
 		var deleted int64
 		err := s.write(ctx, "sweep", func(ctx context.Context, tx *sql.Tx) error {
-			result, err := tx.ExecContext(ctx, fmt.Sprintf("DELETE FROM %s WHERE %s IN (%s)", table, key, marks(n)), anys(keys[:n])...)
+			result, err := tx.ExecContext(ctx, fmt.Sprintf("DELETE FROM %s WHERE %s IN (%s)", table, key, sqldb.Marks(n)), sqldb.Args(keys[:n])...)
 			if err != nil {
 				return err
 			}

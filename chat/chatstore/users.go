@@ -111,7 +111,7 @@ func (s *Store) SetPassword(ctx context.Context, id chat.UserID, hash string, ke
 // endSessions deletes the sessions of a user but keep, and adds those to ended
 // that are not in it yet.
 func (s *Store) endSessions(ctx context.Context, tx *sql.Tx, user chat.UserID, keep chat.SessionID, ended *[]chat.SessionID) error {
-	err := each(ctx, tx, func(rows *sql.Rows) error {
+	err := sqldb.Each(ctx, tx, func(rows *sql.Rows) error {
 		var session chat.SessionID
 		if err := rows.Scan(&session); err != nil {
 			return err

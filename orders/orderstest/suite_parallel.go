@@ -11,7 +11,8 @@ import (
 // callers is how many calls come in at a time.
 const callers = 100
 
-// together runs f once for each caller, all at a time.
+// together runs f once for each caller, all at a time. A caller who is told to come
+// again does so: on a busy machine so many are more than the store can serve in time.
 func (w world) together(f func(i int) error) {
 	w.Helper()
 	start := make(chan struct{})
@@ -19,7 +20,11 @@ func (w world) together(f func(i int) error) {
 	for i := range callers {
 		all.Go(func() {
 			<-start
-			if err := f(i); err != nil {
+			err := f(i)
+			for errors.Is(err, orders.ErrKeyRunning) || errors.Is(err, orders.ErrUnavailable) {
+				err = f(i)
+			}
+			if err != nil {
 				w.Error(err)
 			}
 		})
@@ -31,8 +36,7 @@ func (w world) together(f func(i int) error) {
 	}
 }
 
-// parallelPlace shows that one key makes one order. A caller that is told that the
-// first call still runs comes again.
+// parallelPlace shows that one key makes one order.
 func (w world) parallelPlace() {
 	ada := w.customer()
 	p := placing(newOrder(ada))
@@ -42,22 +46,17 @@ func (w world) parallelPlace() {
 	w.together(func(int) error {
 		p := p
 		p.Order.ID = newOrder(ada).ID
-		for {
-			r, err := w.s.Place(w.Context(), p)
-			if errors.Is(err, orders.ErrKeyRunning) {
-				continue
-			}
-			if err != nil {
-				return err
-			}
-			if !r.Replayed {
-				placed.Add(1)
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			replies[string(r.Doc)]++
-			return nil
+		r, err := w.s.Place(w.Context(), p)
+		if err != nil {
+			return err
 		}
+		if !r.Replayed {
+			placed.Add(1)
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		replies[string(r.Doc)]++
+		return nil
 	})
 	if placed.Load() != 1 || len(replies) != 1 {
 		w.Fatalf("%d placed, %d different replies", placed.Load(), len(replies))
@@ -114,6 +113,8 @@ func (w world) parallelLog() {
 	ada, bob := w.customer(), w.customer()
 	stop := make(chan struct{})
 	var reader sync.WaitGroup
+	defer reader.Wait()
+	defer close(stop)
 	reader.Go(func() {
 		for {
 			select {
@@ -122,22 +123,28 @@ func (w world) parallelLog() {
 			default:
 			}
 			head, events, err := w.s.Since(w.Context(), ada, 0, 1000)
+			if errors.Is(err, orders.ErrUnavailable) {
+				continue
+			}
 			if err != nil || head.Seq != uint64(len(events)) {
 				w.Errorf("the head is %d, the log has %d events: %v", head.Seq, len(events), err)
 				return
 			}
 		}
 	})
-	w.together(func(i int) error {
+	var places [callers]orders.Placing
+	var steps [callers]orders.Change
+	for i := range callers {
 		o := newOrder([]string{ada, bob}[i%2])
-		if _, err := w.s.Place(w.Context(), placing(o)); err != nil {
-			return err
+		places[i], steps[i] = placing(o), step(o.ID, orders.Paid)
+	}
+	w.together(func(i int) error {
+		_, err := w.s.Place(w.Context(), places[i])
+		if err == nil {
+			_, err = w.s.Change(w.Context(), steps[i])
 		}
-		_, err := w.s.Change(w.Context(), step(o.ID, orders.Paid))
 		return err
 	})
-	close(stop)
-	reader.Wait()
 	if a, b := len(w.log(ada)), len(w.log(bob)); a != callers || b != callers {
 		w.Fatalf("%d and %d events", a, b)
 	}

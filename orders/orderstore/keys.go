@@ -63,8 +63,9 @@ func (r *running) enter(ctx context.Context, id keyID) (leave func(), err error)
 }
 
 // claim takes the key for this transaction by storing its row, with what its call
-// is told or to be filled in; old is what an earlier call with the key was told, if there is one.
-// Where another transaction has it still, the error is a lock wait.
+// is told (o) or to be filled in. Old is what an earlier call with the key was
+// told, if there is one. Where another transaction has the key still, the error is
+// a lock wait.
 func (s *Store) claim(ctx context.Context, tx *sql.Tx, id keyID, k *orders.Key, o orders.Stored, at int64) (old *orders.Stored, err error) {
 	order, _ := o.ID.Binary()
 	doc := o.Doc

@@ -4,10 +4,10 @@
 //
 // # One change, one transaction
 //
-// Locks are taken in this order: the idempotency key (its row, inserted first and
-// filled in at the end), the customer's log, the order, the room of the order. So
-// two calls with one key are one after the other wherever they come in, the
-// numbers of a log have no hole, and a reader who sees n sees everything below n.
+// Locks are taken in this order: the idempotency key (its row, inserted first), the
+// customer's log, the order, the room of the order. So two calls with one key are
+// one after the other wherever they come in, the numbers of a log have no hole, and
+// a reader who sees n sees everything below n.
 //
 // # A failed COMMIT
 //
