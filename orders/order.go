@@ -3,7 +3,6 @@ package orders
 import (
 	"crypto/rand"
 	"encoding/hex"
-	"strings"
 	"time"
 )
 
@@ -47,29 +46,37 @@ func FormatID(b [16]byte) ID {
 
 // Binary gives the 16 bytes of an id; false where [IsID] is.
 func (id ID) Binary() (b [16]byte, ok bool) {
-	if !IsID(string(id)) {
+	if len(id) != 36 || id[8] != '-' || id[13] != '-' || id[18] != '-' || id[23] != '-' {
 		return b, false
 	}
-	digits := strings.ReplaceAll(string(id), "-", "")
-	_, err := hex.Decode(b[:], []byte(digits))
-	return b, err == nil
+	var bad byte
+	for i, at := range digitsAt {
+		hi, lo := hexValue[id[at]], hexValue[id[at+1]]
+		bad |= hi | lo
+		b[i] = hi<<4 | lo&0xf
+	}
+	return b, bad <= 0xf
 }
+
+// digitsAt is where the two digits of each byte stand in an id.
+var digitsAt = [16]int{0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34}
+
+// hexValue is the value of a digit in lower case; above 15 for what is none. A table
+// has no branches to mispredict: a look-up of a hundred ids reads 3200 digits.
+var hexValue = func() (table [256]byte) {
+	for i := range table {
+		table[i] = 0xff
+	}
+	for i, c := range []byte("0123456789abcdef") {
+		table[c] = byte(i)
+	}
+	return table
+}()
 
 // IsID tells whether a text has the form of an order's id.
 func IsID(s string) bool {
-	if len(s) != 36 {
-		return false
-	}
-	for i, c := range []byte(s) {
-		if i == 8 || i == 13 || i == 18 || i == 23 {
-			if c != '-' {
-				return false
-			}
-		} else if (c < '0' || c > '9') && (c < 'a' || c > 'f') {
-			return false
-		}
-	}
-	return true
+	_, ok := ID(s).Binary()
+	return ok
 }
 
 // numberAlphabet has no I, L, O, U: a number is read out over the telephone
