@@ -25,29 +25,27 @@ func planID(i int) orders.ID { return orders.FloorID(int64(1_790_000_000_000 + i
 // fillOrders stores orders without their events.
 func fillOrders(t *testing.T, db *sqldb.DB) {
 	t.Helper()
-	err := db.Tx(t.Context(), func(ctx context.Context, tx *sql.Tx) error {
-		for from := 0; from < planOrders; from += sqldb.MaxIn {
-			var args []any
-			for i := from; i < from+sqldb.MaxIn; i++ {
-				id, _ := planID(i).Binary()
-				customer, status := "heavy", orders.Delivered
-				if i%2 == 0 {
-					customer = fmt.Sprint("customer-", i%50)
-				}
-				if i < 40 {
-					status = orders.Paid
-				}
-				args = append(args, id[:], customer, "shop", fmt.Sprint("N", i), status, 1, []byte("{}"))
+	values := strings.TrimSuffix(strings.Repeat("(?,?,?,?,?,?,?),", sqldb.MaxIn), ",")
+	for from := 0; from < planOrders; from += sqldb.MaxIn {
+		var args []any
+		for i := from; i < from+sqldb.MaxIn; i++ {
+			id, _ := planID(i).Binary()
+			customer, status := "heavy", orders.Delivered
+			if i%2 == 0 {
+				customer = fmt.Sprint("customer-", i%50)
 			}
-			values := strings.TrimSuffix(strings.Repeat("(?,?,?,?,?,?,?),", sqldb.MaxIn), ",")
-			if _, err := tx.ExecContext(ctx, "INSERT INTO orders (id, customer_id, shop, number, status, version, doc) VALUES "+values, args...); err != nil {
-				return err
+			if i < 40 {
+				status = orders.Paid
 			}
+			args = append(args, id[:], customer, "shop", fmt.Sprint("N", i), status, 1, []byte("{}"))
 		}
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
+		err := db.Tx(t.Context(), func(ctx context.Context, tx *sql.Tx) error {
+			_, err := tx.ExecContext(ctx, "INSERT INTO orders (id, customer_id, shop, number, status, version, doc) VALUES "+values, args...)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
 	}
 	analyze := "ANALYZE"
 	if db.Dialect == sqldb.MySQL {
