@@ -105,12 +105,12 @@ func TestOpenAPIOrders(t *testing.T) {
 		"POST /v1/orders":                     "201 400 401 403 409 413 415 422 429 500 503",
 		"GET /v1/orders":                      "200 400 401 422 429 500 503",
 		"POST /v1/orders:lookup":              "200 400 401 413 415 422 429 500 503",
-		"GET /v1/orders/{order}":              "200 304 401 404 422 429 500 503",
+		"GET /v1/orders/{order}":              "200 304 400 401 404 422 429 500 503",
 		"PATCH /v1/orders/{order}":            "200 400 401 404 409 412 413 415 422 428 429 500 503",
 		"POST /v1/orders/{order}/transitions": "200 400 401 403 404 409 413 415 422 429 500 503",
 		"POST /v1/orders/{order}/cancel":      "200 400 401 403 404 409 413 415 422 429 500 503",
 		"GET /v1/orders/{order}/events":       "200 400 401 404 422 429 500 503",
-		"PUT /v1/orders/{order}/room":         "200 201 401 403 404 429 500 503",
+		"PUT /v1/orders/{order}/room":         "200 201 400 401 403 404 413 415 422 429 500 503",
 	} {
 		method, path, _ := strings.Cut(call, " ")
 		responses := doc.Paths[path][strings.ToLower(method)].Responses

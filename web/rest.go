@@ -85,11 +85,10 @@ func describeCall[I, O any](a *rest, id, route string, status int, who access, s
 	if who == userOrKey {
 		op.Security = append(op.Security, map[string][]string{"key": {}})
 	}
-	in := reflect.TypeFor[I]()
-	if _, ok := in.FieldByName("Body"); ok {
-		codes = append(codes, chat.ErrBadRequest, chat.ErrTooLarge, chat.ErrUnsupported, chat.ErrInvalid)
+	if method != http.MethodGet { // a body that nobody asked for is refused as well
+		codes = append(codes, chat.ErrTooLarge, chat.ErrUnsupported)
 	}
-	codes = append(codes, chat.ErrRateLimited, chat.ErrInternal, chat.ErrUnavailable)
+	codes = append(codes, chat.ErrBadRequest, chat.ErrInvalid, chat.ErrRateLimited, chat.ErrInternal, chat.ErrUnavailable)
 	a.refusals(op.Responses, codes)
 	if shown, ok := any(*new(O)).(ready); ok {
 		shape, example := shown.ready()
