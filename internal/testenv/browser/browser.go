@@ -235,7 +235,8 @@ func (p *Page) Click(selector string) {
 // Type types into the first element of a CSS selector; "\r" is Enter.
 func (p *Page) Type(selector, text string) {
 	p.t.Helper()
-	p.do("type into "+selector, chromedp.SendKeys(chromedp.CSS(selector), text))
+	// Not SendKeys: it reads the element's attributes without chromedp's own lock.
+	p.do("type into "+selector, chromedp.Focus(chromedp.CSS(selector), chromedp.NodeVisible), chromedp.KeyEvent(text))
 }
 
 func (p *Page) goTo(path string) {
