@@ -93,13 +93,13 @@ func commandHere(ctx context.Context, cfg Config, log *slog.Logger) (done outcom
 		return outcome{}, err
 	}
 	done, err = operator{n.keys, n.accounts}.carryOut(ctx, cfg.Command)
-	if err == nil {
-		// With a context that has ended, Run sends what is queued and returns.
-		over, cancel := context.WithCancel(ctx)
-		cancel()
-		err = n.bus.Run(over)
+	if err != nil {
+		return outcome{}, err
 	}
-	return done, err
+	// With a context that has ended, Run sends what is queued and returns.
+	over, cancel := context.WithCancel(ctx)
+	cancel()
+	return done, n.bus.Run(over)
 }
 
 // plainly gives the words of an error that are for people.

@@ -173,7 +173,7 @@ func TestKilledConnections(t *testing.T) {
 		select {
 		case <-all.ends:
 			running = false
-		case <-time.After(10 * time.Millisecond):
+		case <-time.After(30 * time.Millisecond):
 			killed += server.KillConnections(t, database)
 		}
 	}
