@@ -164,7 +164,7 @@ func (t *several) count(ctx context.Context, changed []*batch) error {
 		numbers = append(numbers, b.room, b.messageNo)
 		ids = append(ids, b.room)
 	}
-	_, err := t.tx.ExecContext(ctx, "UPDATE rooms SET last_seq=CASE id"+cases+" END, last_message_no=CASE id"+cases+
+	_, err := t.tx.ExecContext(ctx, "UPDATE rooms"+t.dialect.ForceIndex("PRIMARY")+" SET last_seq=CASE id"+cases+" END, last_message_no=CASE id"+cases+
 		" END WHERE id IN ("+sqldb.Marks(len(ids))+")", slices.Concat(seqs, numbers, ids)...)
 	if err != nil {
 		return fmt.Errorf("counters: %w", err)
