@@ -12,9 +12,12 @@ import (
 
 // Group commit, over rooms too. A few committers take the rooms that have drafts
 // in turn, several at a time, and store what is queued in one transaction. A room
-// that cannot go with the others (somebody holds its lock, or a draft is more
-// than a message) gets a goroutine of its own until its drafts are stored, so it
-// holds up nobody else.
+// that cannot go with the others (a draft is more than a message, the transaction
+// failed) gets a goroutine of its own until its drafts are stored, so it holds up
+// nobody else. A room whose lock somebody holds is passed over, mostly for no
+// longer than another node's commit takes; one that is held for longer waits in
+// line for its lock, in a goroutine of its own too, but with few others: however
+// many rooms are held, they do not take the places of those that are not.
 //
 // There is at most one open batch per room and node, so a room's lock has at most
 // as many waiters as there are nodes. There is no timer: what queued up while the
@@ -27,6 +30,10 @@ const (
 	batchRooms  = 64      // rooms
 )
 
+// A room that somebody holds comes round again after 1 ms, 2 ms, 4 ms and so on,
+// so many times before it waits in line.
+const heldRounds = 5
+
 // busyDelay is when a client that met a full queue may try again.
 const busyDelay = 250 * time.Millisecond
 
@@ -37,6 +44,7 @@ type appender struct {
 	tell  func([]Event)
 	probe func(point string)
 	slots chan struct{} // one token per batch of a room alone that may be open
+	held  chan struct{} // the same for rooms that wait for somebody else's lock
 	most  int           // committers
 	queue int
 
@@ -51,10 +59,11 @@ type appender struct {
 	commitMicros             atomic.Int64
 }
 
-// writer is the queue of one room while it has drafts; guarded by appender.mu.
+// writer is the queue of one room while it has drafts.
 type writer struct {
 	room    RoomID
-	waiting []pending
+	waiting []pending // guarded by appender.mu
+	missed  int       // how often in a row its lock was somebody else's; of whoever has its open batch
 }
 
 // open is a batch of one room on its way.
@@ -95,7 +104,8 @@ func newAppender(store Store, tell func([]Event), o RoomsOptions) *appender {
 		queue = 1024
 	}
 	return &appender{
-		store: store, tell: tell, probe: o.Probe, slots: make(chan struct{}, batches), most: committers, queue: queue,
+		store: store, tell: tell, probe: o.Probe, most: committers, queue: queue,
+		slots: make(chan struct{}, batches), held: make(chan struct{}, max(1, batches/2)),
 		rooms: make(map[RoomID]*writer),
 	}
 }
@@ -152,7 +162,7 @@ func (a *appender) commit() {
 			return
 		}
 		for _, o := range apart {
-			a.wg.Go(func() { a.alone(o) })
+			a.wg.Go(func() { a.alone(o, a.slots) })
 		}
 		if len(together) == 0 {
 			continue
@@ -167,8 +177,13 @@ func (a *appender) commit() {
 		var events []Event
 		done := together[:0]
 		for i, o := range together {
+			if outcomes[i].Held {
+				a.wg.Go(func() { a.again(o) })
+				continue
+			}
+			o.w.missed = 0
 			if outcomes[i].Alone {
-				a.wg.Go(func() { a.alone(o) })
+				a.wg.Go(func() { a.alone(o, a.slots) })
 				continue
 			}
 			if outcomes[i].Err == nil {
@@ -244,10 +259,26 @@ func (a *appender) goOn(done []open) {
 	}
 }
 
+// again lets a room whose lock somebody holds come round once more, or lets it
+// wait in line.
+func (a *appender) again(o open) {
+	if o.w.missed == heldRounds {
+		o.w.missed = 0
+		a.alone(o, a.held)
+		return
+	}
+	time.Sleep(time.Millisecond << o.w.missed)
+	o.w.missed++
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	o.w.waiting = append(o.batch, o.w.waiting...)
+	a.dueLocked(o.w)
+}
+
 // alone commits one batch after the other of a room until it has no more drafts.
-func (a *appender) alone(o open) {
+func (a *appender) alone(o open, slots chan struct{}) {
 	for len(o.batch) > 0 {
-		a.slots <- struct{}{}
+		slots <- struct{}{}
 		start := time.Now()
 		results, err := a.append(o.w.room, drafts(o.batch))
 		a.measure(start)
@@ -255,7 +286,7 @@ func (a *appender) alone(o open) {
 			a.probe(PointCommitted)
 		}
 		a.publish(a.answer(nil, o.batch, results, err))
-		<-a.slots
+		<-slots
 		a.mu.Lock()
 		if o.batch = o.w.next(batchDrafts, batchBytes); len(o.batch) == 0 {
 			delete(a.rooms, o.w.room)

@@ -7,22 +7,23 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"hubbub/chat"
 	"hubbub/chat/chattest"
 )
 
-// picky is a store that leaves rooms alone, as one does whose rooms others hold.
+// picky is a store that does nothing for some rooms when several come together.
 type picky struct {
 	*chattest.Memory
-	leaves func(chat.RoomID) bool
+	leaves func(chat.RoomID) (held, alone bool)
 	wait   func(chat.RoomID) // before Append
 }
 
 func (s picky) AppendAll(ctx context.Context, batches []chat.Batch) []chat.Outcome {
 	out := make([]chat.Outcome, len(batches))
 	for i, b := range batches {
-		if out[i].Alone = s.leaves(b.Room); !out[i].Alone {
+		if out[i].Held, out[i].Alone = s.leaves(b.Room); !out[i].Held && !out[i].Alone {
 			out[i] = s.Memory.AppendAll(ctx, []chat.Batch{b})[0]
 		}
 	}
@@ -35,13 +36,14 @@ func (s picky) Append(ctx context.Context, room chat.RoomID, drafts []chat.Draft
 }
 
 func (w *world) over(s picky) *chat.Rooms {
-	r := chat.NewRooms(s, w.store, w, chat.RoomsOptions{Batches: 2})
+	r := chat.NewRooms(s, w.store, w, chat.RoomsOptions{Batches: 1})
 	w.wg.Go(func() { r.Run(w.ctx) })
 	return r
 }
 
-// A room whose lock somebody holds holds up no other one, and nothing is lost or
-// out of order once it is free.
+// A room whose lock somebody holds holds up no other one, neither one that goes
+// with others nor one that goes alone, and nothing is lost or out of order once it
+// is free.
 func TestAHeldRoomHoldsUpNoOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 1, chat.RoomsOptions{})
@@ -49,7 +51,7 @@ func TestAHeldRoomHoldsUpNoOther(t *testing.T) {
 		held, free := w.room("held", alice), w.room("free", alice)
 		open := make(chan struct{})
 		r := w.over(picky{w.store,
-			func(room chat.RoomID) bool { return room == held.ID },
+			func(room chat.RoomID) (bool, bool) { return room == held.ID, false },
 			func(room chat.RoomID) {
 				if room == held.ID {
 					<-open
@@ -65,8 +67,12 @@ func TestAHeldRoomHoldsUpNoOther(t *testing.T) {
 				}
 				acked <- sent.Seq
 			}()
-			synctest.Wait()
-			if _, err := r.Post(w.ctx, alice.User, string(free.ID), chat.Post{ClientID: fmt.Sprint(i), Text: "x"}); err != nil {
+			time.Sleep(100 * time.Millisecond)
+			sent, err := r.Post(w.ctx, alice.User, string(free.ID), chat.Post{ClientID: fmt.Sprint(i), Text: "x"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := r.Edit(w.ctx, alice.User, string(free.ID), chat.Edit{ClientID: fmt.Sprint("edit", i), Seq: sent.Seq, Text: "y"}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -88,7 +94,10 @@ func TestAHeldRoomHoldsUpNoOther(t *testing.T) {
 func TestTogetherOrAlone(t *testing.T) {
 	w := newWorld(t, 1, chat.RoomsOptions{})
 	alice := w.user("alice")
-	r := w.over(picky{w.store, func(chat.RoomID) bool { return rand.IntN(3) == 0 }, func(chat.RoomID) {}})
+	r := w.over(picky{w.store, func(chat.RoomID) (bool, bool) {
+		n := rand.IntN(6)
+		return n == 0, n == 1
+	}, func(chat.RoomID) {}})
 	const rooms, senders, each = 5, 4, 50
 	var all sync.WaitGroup
 	for n := range rooms {

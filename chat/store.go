@@ -14,11 +14,12 @@ type Batch struct {
 }
 
 // Outcome is what became of a [Batch]: what Append would have returned, unless
-// the batch was left alone.
+// nothing was done about it.
 type Outcome struct {
 	Results []Result
 	Err     error
-	Alone   bool
+	Held    bool // nothing: somebody else holds the room's lock, or there is no such room
+	Alone   bool // nothing, for another reason: the batch is for Append
 }
 
 // Store keeps rooms and their logs. Every method is one transaction or one
@@ -48,8 +49,7 @@ type Store interface {
 
 	// AppendAll is Append for several rooms in one transaction, for messages alone
 	// (EventMessage), each room once. It waits for no room's lock. The outcomes are
-	// in the order of the batches; that of a room which it left alone, for whatever
-	// reason, says so: nothing was stored there, and the batch is for Append.
+	// in the order of the batches.
 	AppendAll(ctx context.Context, batches []Batch) []Outcome
 
 	// Since reads events with a seq above after, in order, and the room's head at

@@ -20,20 +20,17 @@ import (
 func (s *Store) AppendAll(ctx context.Context, batches []chat.Batch) []chat.Outcome {
 	ctx = context.WithoutCancel(ctx)
 	out := make([]chat.Outcome, len(batches))
-	for i := range out {
-		out[i].Alone = true
+	if len(batches) == 0 {
+		return out
 	}
 	t := &several{dialect: s.db.Dialect, batches: batches, runs: make([]*batch, len(batches))}
 	err := s.db.Tx(ctx, t.run)
 	commit, unknown := errors.AsType[*sqldb.CommitError](err)
 	switch {
 	case errors.Is(err, sqldb.ErrBusy): // one by one they would only make it worse
-		for i := range out {
-			out[i] = chat.Outcome{Err: s.fail("append all", err)}
-		}
-		return out
-	case err != nil && !unknown:
-		return out
+		return slices.Repeat([]chat.Outcome{{Err: s.fail("append all", err)}}, len(batches))
+	case err != nil && !unknown && !errors.Is(err, errHeld):
+		return slices.Repeat([]chat.Outcome{{Alone: true}}, len(batches))
 	}
 	if unknown {
 		s.log.WarnContext(ctx, "COMMIT failed, looking its outcome up", "op", "append all", "error", err)
@@ -43,9 +40,9 @@ func (s *Store) AppendAll(ctx context.Context, batches []chat.Batch) []chat.Outc
 	for i, b := range t.runs {
 		switch {
 		case b == nil:
+			out[i].Held = true
 		case unknown: // of some dozen rooms at most, for outcomeTime
 			settling.Go(func() {
-				out[i].Alone = false
 				out[i].Results, out[i].Err = s.append(ctx, b.room, b.drafts, b, commit)
 			})
 		default:
@@ -60,11 +57,11 @@ type several struct {
 	tx      *sql.Tx
 	dialect sqldb.Dialect
 	batches []chat.Batch
-	runs    []*batch // by the index of batches; nil for a room that is left alone
+	runs    []*batch // by the index of batches; nil for a room that is held
 }
 
-// errLeft rolls back what has no room to write to.
-var errLeft = errors.New("chatstore: no room is free")
+// errHeld rolls back what has no room to write to.
+var errHeld = errors.New("chatstore: no room is free")
 
 func (t *several) run(ctx context.Context, tx *sql.Tx) error {
 	t.tx = tx
@@ -120,7 +117,7 @@ func (t *several) lock(ctx context.Context) error {
 		return fmt.Errorf("lock rooms: %w", err)
 	}
 	if !slices.ContainsFunc(t.runs, func(b *batch) bool { return b != nil }) {
-		return errLeft
+		return errHeld
 	}
 	return nil
 }

@@ -10,7 +10,7 @@ import (
 	"hubbub/internal/testenv"
 )
 
-// A room that somebody holds is left alone at once, and holds up no other.
+// A room that somebody holds is passed over at once, and holds up no other.
 func TestAppendAllWaitsForNobody(t *testing.T) {
 	s, db := open(t, testenv.SharedMariaDB(t).NewDatabase(t))
 	ada := newActor(t, s)
@@ -27,17 +27,17 @@ func TestAppendAllWaitsForNobody(t *testing.T) {
 		{Room: held, Drafts: []chat.Draft{newPost(ada, "later")}},
 		{Room: free, Drafts: []chat.Draft{newPost(ada, "now")}},
 	})
-	if !out[0].Alone || out[1].Alone || out[1].Err != nil || out[1].Results[0].Event.Seq != 3 {
+	if !out[0].Held || out[1].Held || out[1].Alone || out[1].Err != nil || out[1].Results[0].Event.Seq != 3 {
 		t.Errorf("got %+v", out)
 	}
-	if out := s.AppendAll(t.Context(), []chat.Batch{{Room: held, Drafts: []chat.Draft{newPost(ada, "later")}}}); !out[0].Alone {
+	if out := s.AppendAll(t.Context(), []chat.Batch{{Room: held, Drafts: []chat.Draft{newPost(ada, "later")}}}); !out[0].Held {
 		t.Errorf("got %+v", out)
 	}
 	if err := tx.Rollback(); err != nil {
 		t.Fatal(err)
 	}
 	if n := len(wholeLog(t, s, held)); n != 2 {
-		t.Errorf("%d events in the room that was left alone, want 2", n)
+		t.Errorf("%d events in the room that was passed over, want 2", n)
 	}
 }
 
@@ -60,7 +60,7 @@ func TestCommitForSeveralFails(t *testing.T) {
 				{Room: coffee, Drafts: []chat.Draft{newPost(ada, "three")}},
 			})
 			for i, o := range out {
-				if o.Alone || o.Err != nil {
+				if o.Held || o.Alone || o.Err != nil {
 					t.Fatalf("room %d: %+v", i, o)
 				}
 				want := chat.Seq(3)
@@ -89,7 +89,7 @@ func TestCommitForSeveralFails(t *testing.T) {
 		out := s.AppendAll(t.Context(), []chat.Batch{
 			{Room: tea, Drafts: []chat.Draft{newPost(ada, "one")}}, {Room: coffee, Drafts: []chat.Draft{newPost(ada, "two")}}})
 		for i, o := range out {
-			if o.Alone || o.Err != nil || !errors.Is(o.Results[0].Err, chat.ErrUnknownOutcome) {
+			if o.Held || o.Alone || o.Err != nil || !errors.Is(o.Results[0].Err, chat.ErrUnknownOutcome) {
 				t.Errorf("room %d: %+v", i, o)
 			}
 		}

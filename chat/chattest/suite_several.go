@@ -9,13 +9,14 @@ import (
 	"hubbub/chat"
 )
 
-// tryAll appends batches together, and those that were left alone one by one.
+// tryAll appends batches together, and those with which nothing was done one by one.
 func (w world) tryAll(batches ...chat.Batch) []chat.Outcome {
 	w.Helper()
 	out := w.s.AppendAll(w.Context(), batches)
 	equal(w, "outcomes", len(out), len(batches))
 	for i, b := range batches {
-		if out[i].Alone {
+		if out[i].Held || out[i].Alone {
+			out[i] = chat.Outcome{}
 			out[i].Results, out[i].Err = w.s.Append(w.Context(), b.Room, b.Drafts)
 		}
 	}
@@ -87,7 +88,7 @@ func (w world) several() {
 				}
 				for k, o := range w.s.AppendAll(w.Context(), batches) {
 					b := batches[k]
-					if o.Alone {
+					if o.Held || o.Alone {
 						o.Results, o.Err = w.s.Append(w.Context(), b.Room, b.Drafts)
 					}
 					if o.Err != nil {
