@@ -12,9 +12,9 @@ import (
 	"hubbub/internal/sqldb"
 )
 
-// batch is one run of Append, within one transaction.
+// batch is one run of the drafts for one room, within one transaction.
 type batch struct {
-	tx      *sql.Tx
+	conn    sqldb.Conn
 	dialect sqldb.Dialect
 	drafts  []chat.Draft
 	lookUp  bool   // look all client ids up before anything is stored
@@ -47,22 +47,16 @@ type row struct {
 	messageNo uint64
 }
 
-func newBatch(tx *sql.Tx, d sqldb.Dialect, drafts []chat.Draft) *batch {
+func newBatch(d sqldb.Dialect) *batch {
 	return &batch{
-		tx: tx, dialect: d, drafts: drafts, owners: -1, targets: map[chat.Seq]*target{},
+		dialect: d, owners: -1, targets: map[chat.Seq]*target{},
 		roles: map[chat.UserID]chat.Role{}, stored: map[clientKey]row{},
 	}
 }
 
-// run decides all drafts and stores those that are accepted. An error means
-// that the transaction must be rolled back.
-func (b *batch) run(ctx context.Context, room chat.RoomID) error {
-	if err := b.lock(ctx, room); err != nil {
-		return err
-	}
-	if err := b.loadRoles(ctx); err != nil {
-		return err
-	}
+// decideAll answers the drafts in their order, and takes the text of deleted
+// messages out. Without rows there is nothing to write.
+func (b *batch) decideAll(ctx context.Context) error {
 	if err := b.loadStored(ctx); err != nil {
 		return err
 	}
@@ -70,30 +64,6 @@ func (b *batch) run(ctx context.Context, room chat.RoomID) error {
 		b.results = b.sent.results
 		return nil
 	}
-	if err := b.decideAll(ctx); err != nil {
-		return err
-	}
-	if len(b.rows) == 0 {
-		return nil
-	}
-	if err := b.erase(ctx); err != nil {
-		return err
-	}
-	if err := insertRows(ctx, b.tx, b.rows); err != nil {
-		return err
-	}
-	if err := b.saveTargets(ctx); err != nil {
-		return err
-	}
-	if _, err := b.tx.ExecContext(ctx, "UPDATE rooms SET last_seq=?, last_message_no=? WHERE id=?",
-		b.next()-1, b.messageNo, b.room); err != nil {
-		return fmt.Errorf("counters: %w", err)
-	}
-	return nil
-}
-
-// decideAll answers the drafts in their order.
-func (b *batch) decideAll(ctx context.Context) error {
 	b.results = make([]chat.Result, len(b.drafts))
 	b.rows = make([]row, 0, len(b.drafts))
 	for i, d := range b.drafts {
@@ -102,66 +72,11 @@ func (b *batch) decideAll(ctx context.Context) error {
 			return err
 		}
 	}
-	return nil
-}
-
-// lock is the first statement of the transaction: from here on nobody else
-// numbers events in this room or changes its members.
-func (b *batch) lock(ctx context.Context, room chat.RoomID) error {
-	b.room = room
-	err := b.tx.QueryRowContext(ctx, "SELECT epoch, kind, name, topic, last_seq, last_message_no FROM rooms WHERE id=?"+
-		b.dialect.ForUpdate(), room).Scan(&b.epoch, &b.is.Kind, &b.is.Name, &b.is.Topic, &b.head, &b.messageNo)
-	if errors.Is(err, sql.ErrNoRows) {
-		return chat.NoRoom()
-	}
-	if err != nil {
-		return fmt.Errorf("lock the room: %w", err)
-	}
-	return nil
+	return b.erase(ctx)
 }
 
 func (b *batch) kind() chat.RoomKind { return chat.RoomKind(b.is.Kind) }
 func (b *batch) next() chat.Seq      { return b.head + 1 + chat.Seq(len(b.rows)) }
-
-// actors lists whose roles the drafts need: those of all actors, and of the users
-// that are to change.
-func (b *batch) actors() []chat.UserID {
-	var ids []chat.UserID
-	want := func(id chat.UserID) {
-		if _, ok := b.roles[id]; !ok {
-			b.roles[id] = ""
-			ids = append(ids, id)
-		}
-	}
-	for _, d := range b.drafts {
-		want(d.Actor.ID)
-		if d.Member != nil {
-			want(d.Member.User.ID)
-		}
-	}
-	return ids
-}
-
-func (b *batch) loadRoles(ctx context.Context) error {
-	ids := b.actors()
-	for len(ids) > 0 {
-		n := min(len(ids), sqldb.MaxIn)
-		err := sqldb.Each(ctx, b.tx, func(rows *sql.Rows) error {
-			var id chat.UserID
-			var role chat.Role
-			if err := rows.Scan(&id, &role); err != nil {
-				return err
-			}
-			b.roles[id] = role
-			return nil
-		}, "SELECT user_id, role FROM members WHERE room_id=? AND user_id IN ("+sqldb.Marks(n)+")", sqldb.Args(ids[:n], b.room)...)
-		if err != nil {
-			return fmt.Errorf("members: %w", err)
-		}
-		ids = ids[n:]
-	}
-	return nil
-}
 
 // loadStored looks up the client ids of those drafts that may not be told from
 // new ones otherwise. A repeated message runs into the unique key; a repeated
@@ -185,7 +100,7 @@ func (b *batch) loadStored(ctx context.Context) error {
 func (b *batch) find(ctx context.Context, actor chat.UserID, clients []string) error {
 	for len(clients) > 0 {
 		n := min(len(clients), sqldb.MaxIn)
-		err := sqldb.Each(ctx, b.tx, func(rows *sql.Rows) error {
+		err := sqldb.Each(ctx, b.conn, func(rows *sql.Rows) error {
 			r := row{Event: chat.Event{Room: b.room, Epoch: b.epoch}}
 			if err := r.scan(rows); err != nil {
 				return err

@@ -41,7 +41,7 @@ func (b *batch) checkReply(ctx context.Context, to chat.Seq) error {
 
 func (b *batch) changeMember(ctx context.Context, d chat.Draft, byRole chat.Role) ([]byte, error) {
 	if b.owners < 0 {
-		if err := b.tx.QueryRowContext(ctx, "SELECT COUNT(*) FROM members WHERE room_id=? AND role=?",
+		if err := b.conn.QueryRowContext(ctx, "SELECT COUNT(*) FROM members WHERE room_id=? AND role=?",
 			b.room, chat.Owner).Scan(&b.owners); err != nil {
 			return nil, fmt.Errorf("owners: %w", err)
 		}
@@ -54,12 +54,12 @@ func (b *batch) changeMember(ctx context.Context, d chat.Draft, byRole chat.Role
 	}
 	switch {
 	case now == "":
-		_, err = b.tx.ExecContext(ctx, "DELETE FROM members WHERE room_id=? AND user_id=?", b.room, c.User.ID)
+		_, err = b.conn.ExecContext(ctx, "DELETE FROM members WHERE room_id=? AND user_id=?", b.room, c.User.ID)
 	case old == "":
 		// What was said before is not unread.
-		_, err = b.tx.ExecContext(ctx, insertMember, b.room, c.User.ID, now, b.next(), b.messageNo, d.At)
+		_, err = b.conn.ExecContext(ctx, insertMember, b.room, c.User.ID, now, b.next(), b.messageNo, d.At)
 	default:
-		_, err = b.tx.ExecContext(ctx, "UPDATE members SET role=? WHERE room_id=? AND user_id=?", now, b.room, c.User.ID)
+		_, err = b.conn.ExecContext(ctx, "UPDATE members SET role=? WHERE room_id=? AND user_id=?", now, b.room, c.User.ID)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("member: %w", err)
@@ -79,7 +79,7 @@ func (b *batch) changeRoom(ctx context.Context, c chat.RoomChange, role chat.Rol
 	if err := c.Apply(role, &is); err != nil {
 		return nil, err
 	}
-	_, err := b.tx.ExecContext(ctx, "UPDATE rooms SET name=?, public_name=?, topic=? WHERE id=?",
+	_, err := b.conn.ExecContext(ctx, "UPDATE rooms SET name=?, public_name=?, topic=? WHERE id=?",
 		is.Name, publicName(b.kind(), is.Name), is.Topic, b.room)
 	if sqldb.IsDuplicate(err) {
 		return nil, errNameTaken

@@ -131,7 +131,7 @@ func insertRoom(ctx context.Context, tx *sql.Tx, n chat.NewRoom, rows []row, mem
 			return fmt.Errorf("member: %w", err)
 		}
 	}
-	return insertRows(ctx, tx, rows)
+	return execAll(ctx, tx, insertRows(rows))
 }
 
 // publicName is what must be unique, and NULL for rooms that nobody finds by name.

@@ -33,8 +33,8 @@ func (r *row) scan(rows *sql.Rows) error {
 	return nil
 }
 
-// insertRows stores events, with one statement for as many as go into one.
-func insertRows(ctx context.Context, tx *sql.Tx, rows []row) error {
+// insertRows gives what stores events, one statement for as many as go into one.
+func insertRows(rows []row) (out []sqldb.Statement) {
 	const columns = 11
 	for len(rows) > 0 {
 		n, size := 0, 0
@@ -50,10 +50,18 @@ func insertRows(ctx context.Context, tx *sql.Tx, rows []row) error {
 		}
 		query := "INSERT INTO events (room_id, " + rowColumns + ") VALUES " +
 			strings.TrimSuffix(strings.Repeat("("+sqldb.Marks(columns)+"),", n), ",")
-		if _, err := tx.ExecContext(ctx, query, args...); err != nil {
-			return fmt.Errorf("insert %d events: %w", n, err)
-		}
+		out = append(out, sqldb.Statement{Query: query, Args: args})
 		rows = rows[n:]
+	}
+	return out
+}
+
+// execAll carries statements out one by one.
+func execAll(ctx context.Context, tx *sql.Tx, statements []sqldb.Statement) error {
+	for _, s := range statements {
+		if _, err := tx.ExecContext(ctx, s.Query, s.Args...); err != nil {
+			return fmt.Errorf("%.20s…: %w", s.Query, err)
+		}
 	}
 	return nil
 }

@@ -153,9 +153,12 @@ func TestOutcomeUnknown(t *testing.T) {
 	if _, err := s.Append(t.Context(), room, []chat.Draft{old}); err != nil {
 		t.Fatal(err)
 	}
-	behind.OnCommit(func(l *testenv.Link) {
+	behind.OnCommit(func(l *testenv.Link) { // the run that finds out what was stored before
 		l.Send()
-		behind.SetDown(true)
+		behind.OnCommit(func(l *testenv.Link) {
+			l.Send()
+			behind.SetDown(true)
+		})
 	})
 	news := newPost(ada, "news")
 	results, err := s.Append(t.Context(), room, []chat.Draft{old, news, news})

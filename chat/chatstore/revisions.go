@@ -8,6 +8,7 @@ import (
 	"fmt"
 
 	"hubbub/chat"
+	"hubbub/internal/sqldb"
 )
 
 // target is a message that the drafts of a batch refer to.
@@ -34,7 +35,7 @@ func (b *batch) target(ctx context.Context, seq chat.Seq) (*target, error) {
 		return t, nil
 	}
 	var r revisionRow
-	err := b.tx.QueryRowContext(ctx, "SELECT e.actor_id, "+revisionColumns+revisionJoin+
+	err := b.conn.QueryRowContext(ctx, "SELECT e.actor_id, "+revisionColumns+revisionJoin+
 		" WHERE e.room_id=? AND e.seq=? AND e.kind=?", b.room, seq, chat.EventMessage).
 		Scan(append([]any{&t.author}, r.fields()...)...)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -50,29 +51,29 @@ func (b *batch) target(ctx context.Context, seq chat.Seq) (*target, error) {
 	return t, nil
 }
 
-// saveTargets stores what happened to messages.
-func (b *batch) saveTargets(ctx context.Context) error {
+// saveTargets gives what stores what happened to messages.
+func (b *batch) saveTargets() ([]sqldb.Statement, error) {
+	var out []sqldb.Statement
 	for seq, t := range b.targets {
 		if !t.changed {
 			continue
 		}
 		reactions, err := json.Marshal(t.Reactions)
 		if err != nil {
-			return fmt.Errorf("reactions: %w", err)
+			return nil, fmt.Errorf("reactions: %w", err)
 		}
 		edits, err := json.Marshal(t.Edits)
 		if err != nil {
-			return fmt.Errorf("edits: %w", err)
+			return nil, fmt.Errorf("edits: %w", err)
 		}
-		_, err = b.tx.ExecContext(ctx, "INSERT INTO revisions (room_id, seq, kind, text, edited_at, deleted, pinned, reactions, edit_seqs)"+
-			" VALUES (?,?,?,?,?,?,?,?,?)"+b.dialect.Upsert([]string{"room_id", "seq"},
-			"kind", "text", "edited_at", "deleted", "pinned", "reactions", "edit_seqs"),
-			b.room, seq, t.Kind, t.Text, t.EditedAt, t.Deleted, t.Pinned, string(reactions), string(edits))
-		if err != nil {
-			return fmt.Errorf("revision: %w", err)
-		}
+		out = append(out, sqldb.Statement{
+			Query: "INSERT INTO revisions (room_id, seq, kind, text, edited_at, deleted, pinned, reactions, edit_seqs)" +
+				" VALUES (?,?,?,?,?,?,?,?,?)" + b.dialect.Upsert([]string{"room_id", "seq"},
+				"kind", "text", "edited_at", "deleted", "pinned", "reactions", "edit_seqs"),
+			Args: []any{b.room, seq, t.Kind, t.Text, t.EditedAt, t.Deleted, t.Pinned, string(reactions), string(edits)},
+		})
 	}
-	return nil
+	return out, nil
 }
 
 // erase takes the text of deleted messages, and of their edits, out of the log:
@@ -100,7 +101,7 @@ func (b *batch) eraseEvent(ctx context.Context, seq chat.Seq) error {
 	}
 	var kind chat.EventKind
 	var body []byte
-	if err := b.tx.QueryRowContext(ctx, "SELECT kind, body FROM events WHERE room_id=? AND seq=?", b.room, seq).
+	if err := b.conn.QueryRowContext(ctx, "SELECT kind, body FROM events WHERE room_id=? AND seq=?", b.room, seq).
 		Scan(&kind, &body); err != nil {
 		return err
 	}
@@ -108,7 +109,7 @@ func (b *batch) eraseEvent(ctx context.Context, seq chat.Seq) error {
 	if err != nil {
 		return err
 	}
-	_, err = b.tx.ExecContext(ctx, "UPDATE events SET body=? WHERE room_id=? AND seq=?", string(body), b.room, seq)
+	_, err = b.conn.ExecContext(ctx, "UPDATE events SET body=? WHERE room_id=? AND seq=?", string(body), b.room, seq)
 	return err
 }
 

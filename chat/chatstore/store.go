@@ -73,13 +73,12 @@ func New(db *sqldb.DB, log *slog.Logger) *Store {
 // write runs fn in transactions until its outcome is known; see [sqldb.DB.Settle].
 // The error is a *chat.Error or internal.
 func (s *Store) write(ctx context.Context, op string, fn func(context.Context, *sql.Tx) error) error {
-	return s.writeAfter(ctx, nil, op, fn)
+	return s.wrote(ctx, op, s.db.Settle(ctx, s.log, op, fn))
 }
 
-// writeAfter is write after a run that came to a COMMIT which failed, unless open
-// is nil; see [sqldb.DB.SettleAfter].
-func (s *Store) writeAfter(ctx context.Context, open *sqldb.CommitError, op string, fn func(context.Context, *sql.Tx) error) error {
-	err := s.fail(op, s.db.SettleAfter(ctx, open, s.log, op, fn))
+// wrote takes the outcome of a call that wrote.
+func (s *Store) wrote(ctx context.Context, op string, err error) error {
+	err = s.fail(op, err)
 	s.writes.Note(ctx, s.log, "that write", err, errors.Is(err, chat.ErrUnavailable))
 	return err
 }

@@ -8,6 +8,7 @@ import (
 
 	"hubbub/bus"
 	"hubbub/chat"
+	"hubbub/internal/sqldb"
 )
 
 // AppendSystem lets the server itself say something in a room, within a
@@ -23,10 +24,16 @@ func (s *Store) AppendSystem(ctx context.Context, tx *sql.Tx, room, clientID, te
 	if err != nil {
 		return bus.Event{}, err
 	}
-	b := batch{tx: tx, dialect: s.db.Dialect, stored: map[clientKey]row{}}
-	if err := b.lock(ctx, chat.RoomID(room)); err != nil {
+	t := newTransaction(s.db.Dialect, []chat.Batch{{Room: chat.RoomID(room)}}, true)
+	lock := t.lock()
+	if err := sqldb.Each(ctx, tx, lock.Scan, lock.Query, lock.Args...); err != nil {
 		return bus.Event{}, fmt.Errorf("chatstore: system message: %w", err)
 	}
+	b := t.runs[0]
+	if b == nil {
+		return bus.Event{}, fmt.Errorf("chatstore: system message: %w", chat.NoRoom())
+	}
+	b.conn = tx
 	if err := b.find(ctx, d.Actor.ID, []string{d.ClientID}); err != nil {
 		return bus.Event{}, fmt.Errorf("chatstore: system message: %w", err)
 	}
@@ -40,11 +47,9 @@ func (s *Store) AppendSystem(ctx context.Context, tx *sql.Tx, room, clientID, te
 		Room: b.room, Epoch: b.epoch, Seq: b.next(), Kind: d.Kind,
 		Actor: d.Actor, ClientID: d.ClientID, At: d.At, Body: d.Body,
 	}}
-	if err := insertRows(ctx, tx, []row{r}); err != nil {
+	b.rows, b.messageNo = []row{r}, r.messageNo
+	if err := execAll(ctx, tx, append(insertRows(b.rows), t.count([]*batch{b}))); err != nil {
 		return bus.Event{}, fmt.Errorf("chatstore: system message: %w", err)
-	}
-	if _, err := tx.ExecContext(ctx, "UPDATE rooms SET last_seq=?, last_message_no=? WHERE id=?", r.Seq, r.messageNo, r.Room); err != nil {
-		return bus.Event{}, fmt.Errorf("chatstore: system message: counters: %w", err)
 	}
 	return r.Event.Hint(), nil
 }

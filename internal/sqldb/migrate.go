@@ -33,6 +33,7 @@ func (db *DB) Migrate(ctx context.Context, name string, fsys fs.FS) (err error) 
 	if !schemaName.MatchString(name) {
 		return fmt.Errorf("sqldb: bad schema name %q", name)
 	}
+	ctx = context.WithValue(ctx, several{}, true) // the files are ours, and have semicolons in comments
 	files, err := fs.Sub(fsys, db.Dialect.String())
 	if err != nil {
 		return fmt.Errorf("sqldb: migrate %s: %w", name, err)

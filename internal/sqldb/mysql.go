@@ -122,6 +122,7 @@ func mysqlConfig(raw string, opts Options) (*mysql.Config, error) {
 	config.ReadTimeout, config.WriteTimeout = opts.IOTimeout, opts.IOTimeout
 	config.MaxAllowedPacket = maxPacket
 	config.InterpolateParams = true // one round trip per statement, not three
+	config.MultiStatements = true   // for DB.Exchange alone: see guarded
 	config.Logger = driverLog{opts.Logger}
 	// Literals compare by bytes; every text column names a collation of its own.
 	if err := config.Apply(mysql.Charset("utf8mb4", "utf8mb4_bin")); err != nil {
@@ -154,7 +155,55 @@ func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
 			return nil, errors.Join(fmt.Errorf("prepare the connection: %w", err), conn.Close())
 		}
 	}
-	return conn, nil
+	whole, ok := conn.(wholeConn)
+	if !ok {
+		return nil, errors.Join(errors.New("sqldb: the driver's connections lack a method"), conn.Close())
+	}
+	return guarded{whole}, nil
+}
+
+// wholeConn is what database/sql makes use of where a connection has it.
+type wholeConn interface {
+	driver.Conn
+	driver.ConnBeginTx
+	driver.ConnPrepareContext
+	driver.ExecerContext
+	driver.QueryerContext
+	driver.NamedValueChecker
+	driver.Pinger
+	driver.SessionResetter
+	driver.Validator
+}
+
+// guarded takes one statement at a time, but for those of [DB.Exchange] and of
+// migrations: whoever got words of their own into a statement would not get a
+// second one in.
+type guarded struct{ wholeConn }
+
+// several marks the context of statements that go together.
+type several struct{}
+
+var errSeveral = errors.New("sqldb: several statements in one")
+
+func guard(ctx context.Context, query string) error {
+	if strings.Contains(query, ";") && ctx.Value(several{}) == nil {
+		return errSeveral
+	}
+	return nil
+}
+
+func (g guarded) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
+	if err := guard(ctx, query); err != nil {
+		return nil, err
+	}
+	return g.wholeConn.ExecContext(ctx, query, args)
+}
+
+func (g guarded) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
+	if err := guard(ctx, query); err != nil {
+		return nil, err
+	}
+	return g.wholeConn.QueryContext(ctx, query, args)
 }
 
 // driverLog hands the driver's words to the process's log.

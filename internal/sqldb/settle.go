@@ -33,18 +33,19 @@ var ErrAgain = errors.New("sqldb: again")
 //
 // It ends within 10 s and OutcomeTime; op names the call in the log.
 func (db *DB) Settle(ctx context.Context, log *slog.Logger, op string, fn func(ctx context.Context, tx *sql.Tx) error) error {
-	return db.SettleAfter(ctx, nil, log, op, fn)
+	return db.SettleRun(ctx, nil, log, op, func(ctx context.Context) error { return db.txUntil(ctx, fn) })
 }
 
-// SettleAfter is Settle for what a transaction of the caller's own has tried
-// already: open is the error of its COMMIT, or nil.
-func (db *DB) SettleAfter(ctx context.Context, open *CommitError, log *slog.Logger, op string, fn func(ctx context.Context, tx *sql.Tx) error) error {
+// SettleRun is Settle for transactions that the caller runs: run is one of them,
+// by Tx or Exchange, and keeps the deadline of the context it is handed. Open is
+// the error of an earlier COMMIT of the caller's, or nil.
+func (db *DB) SettleRun(ctx context.Context, open *CommitError, log *slog.Logger, op string, run func(ctx context.Context) error) error {
 	deadline := time.Now().Add(settleTime)
 	if open != nil {
 		deadline = time.Now().Add(db.outcomeTime)
 	}
 	for try := 1; ; try++ {
-		err := db.txUntil(ctx, deadline, fn)
+		err := runUntil(ctx, deadline, run)
 		if err == nil {
 			return nil
 		}
@@ -73,9 +74,15 @@ func (db *DB) SettleAfter(ctx context.Context, open *CommitError, log *slog.Logg
 	}
 }
 
-func (db *DB) txUntil(ctx context.Context, deadline time.Time, fn func(context.Context, *sql.Tx) error) error {
+func runUntil(ctx context.Context, deadline time.Time, run func(context.Context) error) error {
 	ctx, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
+	return run(ctx)
+}
+
+// txUntil is Tx with the deadline of ctx for the statements too.
+func (db *DB) txUntil(ctx context.Context, fn func(context.Context, *sql.Tx) error) error {
+	deadline, _ := ctx.Deadline()
 	return db.Tx(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		ctx, cancel := context.WithDeadline(ctx, deadline)
 		defer cancel()

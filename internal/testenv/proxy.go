@@ -23,7 +23,10 @@ type Proxy struct {
 }
 
 // Link is one connection through the proxy.
-type Link struct{ client, server net.Conn }
+type Link struct {
+	client, server net.Conn
+	commit         []byte // the packet that is held back
+}
 
 // Close cuts the connection, so that the server rolls back.
 func (l *Link) Close() {
@@ -65,7 +68,7 @@ func (p *Proxy) accept() {
 			client.Close()
 			continue
 		}
-		l := &Link{client, server}
+		l := &Link{client: client, server: server}
 		p.mu.Lock()
 		if p.down {
 			l.Close()
@@ -92,13 +95,14 @@ func (p *Proxy) requests(l *Link) {
 		if err != nil {
 			return
 		}
-		if bytes.Equal(buf[4:n], commitPacket[4:]) {
+		if commits(buf[:n]) {
 			p.mu.Lock()
 			act := p.commit
 			p.commit = nil
 			p.mu.Unlock()
 			if act != nil {
 				l.client.Close()
+				l.commit = bytes.Clone(buf[:n])
 				act(l)
 				return
 			}
@@ -109,16 +113,20 @@ func (p *Proxy) requests(l *Link) {
 	}
 }
 
-// commitPacket is COM_QUERY "COMMIT" of the MySQL protocol.
-var commitPacket = []byte("\x07\x00\x00\x00\x03COMMIT")
+// commits tells whether a packet of the MySQL protocol is COM_QUERY with COMMIT for
+// its last statement.
+func commits(packet []byte) bool {
+	return len(packet) > 4 && packet[4] == 3 && bytes.HasSuffix(packet, []byte("COMMIT"))
+}
 
 // Send lets the server carry out the COMMIT of a client that is gone.
 func (l *Link) Send() {
-	_, _ = l.server.Write(commitPacket)
+	_, _ = l.server.Write(l.commit)
 }
 
 // OnCommit says what to do with the next COMMIT, whose client is cut off before.
-// The COMMIT itself waits for [Link.Send].
+// The COMMIT itself, with what comes before it in its packet, waits for
+// [Link.Send].
 func (p *Proxy) OnCommit(act func(*Link)) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
