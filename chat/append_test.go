@@ -18,11 +18,15 @@ type picky struct {
 	*chattest.Memory
 	leaves func(chat.RoomID) (held, alone bool)
 	wait   func(chat.RoomID) // before Append
+	stall  func(chat.RoomID) // in AppendAll; may be nil
 }
 
 func (s picky) AppendAll(ctx context.Context, batches []chat.Batch) []chat.Outcome {
 	out := make([]chat.Outcome, len(batches))
 	for i, b := range batches {
+		if s.stall != nil {
+			s.stall(b.Room)
+		}
 		if out[i].Held, out[i].Alone = s.leaves(b.Room); !out[i].Held && !out[i].Alone {
 			out[i] = s.Memory.AppendAll(ctx, []chat.Batch{b})[0]
 		}
@@ -50,9 +54,9 @@ func TestAHeldRoomHoldsUpNoOther(t *testing.T) {
 		alice := w.user("alice")
 		held, free := w.room("held", alice), w.room("free", alice)
 		open := make(chan struct{})
-		r := w.over(picky{w.store,
-			func(room chat.RoomID) (bool, bool) { return room == held.ID, false },
-			func(room chat.RoomID) {
+		r := w.over(picky{Memory: w.store,
+			leaves: func(room chat.RoomID) (bool, bool) { return room == held.ID, false },
+			wait: func(room chat.RoomID) {
 				if room == held.ID {
 					<-open
 				}
@@ -89,15 +93,82 @@ func TestAHeldRoomHoldsUpNoOther(t *testing.T) {
 	})
 }
 
+// A transaction that takes its time, on a connection that is dead perhaps, holds up
+// no room but those in it.
+func TestAStuckTransactionHoldsUpNoOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1, chat.RoomsOptions{})
+		alice := w.user("alice")
+		stuck, free := w.room("stuck", alice), w.room("free", alice)
+		open := make(chan struct{})
+		r := w.over(picky{Memory: w.store,
+			leaves: func(chat.RoomID) (bool, bool) { return false, false },
+			stall: func(room chat.RoomID) {
+				if room == stuck.ID {
+					<-open
+				}
+			}})
+		post := func(room chat.Room, id string) error {
+			_, err := r.Post(w.ctx, alice.User, string(room.ID), chat.Post{ClientID: id, Text: "x"})
+			return err
+		}
+		late := make(chan error, 1)
+		go func() { late <- post(stuck, "late") }()
+		synctest.Wait()
+		for i := range 5 {
+			start := time.Now()
+			if err := post(free, fmt.Sprint(i)); err != nil {
+				t.Fatal(err)
+			}
+			if took := time.Since(start); took > 20*time.Millisecond {
+				t.Errorf("post %d took %v", i, took)
+			}
+		}
+		close(open)
+		if err := <-late; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// What comes now is stored now; what comes closely after it is stored together.
+func TestCommitsAreSpaced(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1, chat.RoomsOptions{})
+		alice := w.user("alice")
+		r := w.over(picky{Memory: w.store, leaves: func(chat.RoomID) (bool, bool) { return false, false }})
+		room := w.room("tea", alice)
+		time.Sleep(time.Second)
+		before := r.Stats().Batches
+		var all sync.WaitGroup
+		for i := range 100 {
+			start := time.Now()
+			all.Go(func() {
+				if _, err := r.Post(w.ctx, alice.User, string(room.ID), chat.Post{ClientID: fmt.Sprint(i), Text: "x"}); err != nil {
+					t.Error(err)
+				}
+				if took := time.Since(start); i == 0 && took > 0 || took > 2*time.Millisecond {
+					t.Errorf("post %d took %v", i, took)
+				}
+			})
+			time.Sleep(100 * time.Microsecond)
+		}
+		all.Wait()
+		if n := r.Stats().Batches - before; n < 5 || n > 7 {
+			t.Errorf("%d transactions in 10 ms, want one in 2 ms", n)
+		}
+	})
+}
+
 // Rooms that go together one time and alone the next keep their order: what one
 // sender sends is numbered, and reaches a reader, as it was sent.
 func TestTogetherOrAlone(t *testing.T) {
 	w := newWorld(t, 1, chat.RoomsOptions{})
 	alice := w.user("alice")
-	r := w.over(picky{w.store, func(chat.RoomID) (bool, bool) {
+	r := w.over(picky{Memory: w.store, wait: func(chat.RoomID) {}, leaves: func(chat.RoomID) (bool, bool) {
 		n := rand.IntN(6)
 		return n == 0, n == 1
-	}, func(chat.RoomID) {}})
+	}})
 	const rooms, senders, each = 5, 4, 50
 	var all sync.WaitGroup
 	for n := range rooms {
