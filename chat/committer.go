@@ -111,7 +111,9 @@ func (a *appender) commit() {
 		}
 		start := time.Now()
 		outcomes := a.appendAll(batches)
-		a.measure(start)
+		if slices.ContainsFunc(outcomes, func(o Outcome) bool { return !o.Held }) {
+			a.measure(start)
+		}
 		var events []Event
 		done := together[:0]
 		for i, o := range together {
