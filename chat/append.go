@@ -16,6 +16,7 @@ type appender struct {
 	store Store
 	tell  func([]Event)
 	probe func(point string)
+	timed func(drafts int, took time.Duration)
 	slots chan struct{} // one token per batch of a room alone that may be open
 	held  chan struct{} // the same for rooms that wait for somebody else's lock
 	most  int           // committers
@@ -30,8 +31,8 @@ type appender struct {
 	closed     bool
 	wg         sync.WaitGroup // the committers, and the goroutines of rooms alone
 
-	batches, drafts, refused atomic.Int64
-	commitMicros             atomic.Int64
+	batches, drafts, refused, unknown atomic.Int64
+	commitMicros                      atomic.Int64
 }
 
 // writer is the queue of one room while it has drafts.
@@ -49,6 +50,7 @@ type pending struct {
 // AppendStats counts since the start.
 type AppendStats struct {
 	Batches, Drafts, Refused int64
+	Unknown                  int64 // drafts whose sender was told ErrUnknownOutcome
 	CommitMicros             int64 // summed over the batches
 	Rooms                    int   // with drafts, now
 }
@@ -73,7 +75,7 @@ func newAppender(store Store, tell func([]Event), o RoomsOptions) *appender {
 		queue = 1024
 	}
 	return &appender{
-		store: store, tell: tell, probe: o.Probe, most: committers, queue: queue,
+		store: store, tell: tell, probe: o.Probe, timed: o.Timed, most: committers, queue: queue,
 		slots: make(chan struct{}, batches), held: make(chan struct{}, max(1, batches/2)),
 		rooms: make(map[RoomID]*writer),
 	}
@@ -91,6 +93,7 @@ func (a *appender) submit(ctx context.Context, room RoomID, d Draft) (Result, er
 	case res := <-p.done:
 		return res, nil
 	case <-ctx.Done():
+		a.unknown.Add(1)
 		return Result{}, Later(ErrUnknownOutcome, "the answer took too long: send the same id again", busyDelay, ctx.Err())
 	}
 }
@@ -127,7 +130,7 @@ func (a *appender) stats() AppendStats {
 	rooms := len(a.rooms)
 	a.mu.Unlock()
 	return AppendStats{
-		Batches: a.batches.Load(), Drafts: a.drafts.Load(), Refused: a.refused.Load(),
+		Batches: a.batches.Load(), Drafts: a.drafts.Load(), Refused: a.refused.Load(), Unknown: a.unknown.Load(),
 		CommitMicros: a.commitMicros.Load(), Rooms: rooms,
 	}
 }

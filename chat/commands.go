@@ -301,6 +301,9 @@ func (s *Session) renew(ctx context.Context, c *wire.Auth) error {
 	if !same {
 		return Refuse(ErrForbidden, "a socket stays with its user: open a new one")
 	}
+	if s.hub.isOver(id.Session.ID) { // it ended before the socket was known by it
+		return s.over(CloseSignIn, "sign in again")
+	}
 	return s.reply(wire.Ack{ID: c.ID})
 }
 

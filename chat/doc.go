@@ -47,12 +47,13 @@
 //  3. [Rooms.Post] checks the text and finds the room, which a user who may not
 //     know of it does not find; admission.go remembers that for a moment. Then
 //     the draft goes to the room's queue, and waits.
-//  4. append.go takes what is queued, in several rooms at a time, and the store
-//     commits it in one transaction: lock the rooms' rows that nobody holds, decide
-//     by the roles read under these locks who may, number, insert, COMMIT. A room
-//     that is held goes alone. There is one open batch per room and node and no
-//     timer: what queued up while the last commits ran is the next batch. A
-//     repeated client id gets its old number, and no event.
+//  4. A committer (committer.go) takes what is queued, in several rooms at a time,
+//     and the store commits it in one transaction: lock the rooms' rows that nobody
+//     holds, decide by the roles read under these locks who may, number, insert,
+//     COMMIT. A room that is held comes round again, and goes alone if it still is.
+//     There is one open batch per room and node: what queued up since the last
+//     transaction began is the next one, 2 ms later at least. A repeated client id
+//     gets its old number, and no event.
 //  5. After COMMIT, and only then, Post returns and the session acks, while the
 //     committer publishes in the order of the numbers: several events of a room in
 //     one envelope, each encoded here and nowhere else.

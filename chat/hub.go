@@ -67,7 +67,8 @@ type Hub struct {
 	parts [bus.Partitions]partition
 
 	mu       sync.Mutex
-	users    map[UserID][]*Session // the running sessions
+	users    map[UserID][]*Session   // the running sessions
+	ended    map[SessionID]time.Time // sign-ins that ended, and when; see endedTime
 	count    int
 	draining bool
 
@@ -129,7 +130,7 @@ func NewHub(store LogReader, sessions SessionChecker, o HubOptions) *Hub {
 	}
 	h := &Hub{
 		store: store, sessions: sessions, log: o.Log, now: o.Now, degraded: o.Degraded, changed: o.Changed, probe: o.Probe, wake: make(chan struct{}, 1),
-		users: make(map[UserID][]*Session),
+		users: make(map[UserID][]*Session), ended: make(map[SessionID]time.Time),
 		fills: make(map[*topic]time.Time), asked: make(map[*topic]bool),
 	}
 	h.drained, h.drain = context.WithCancel(context.Background())
@@ -357,6 +358,20 @@ func (h *Hub) Stats() HubStats {
 	s.Sessions = h.count
 	h.mu.Unlock()
 	return s
+}
+
+// Queued tells how many bytes wait to be written to sessions, beside what their
+// writers hold already, and how many sessions are behind the live stream of a room
+// of theirs.
+func (h *Hub) Queued() (bytes int64, lagging int) {
+	for _, s := range h.all() {
+		n, behind := s.queue.load()
+		bytes += int64(n)
+		if behind {
+			lagging++
+		}
+	}
+	return bytes, lagging
 }
 
 // jitter spreads a period by a fifth either way, so that nodes which started

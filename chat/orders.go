@@ -61,6 +61,11 @@ func (r *Rooms) OpenOrderRoom(ctx context.Context, o OrderRoom, caller UserID) (
 		return "", fmt.Errorf("make the order's room: %w", err)
 	}
 	r.tell(events)
+	if len(events) > 0 {
+		if err := r.recheck(ctx, room.ID, n.Staff); err != nil {
+			return "", err
+		}
+	}
 	if caller == o.Customer {
 		return room.ID, nil
 	}
@@ -78,6 +83,32 @@ func (r *Rooms) OpenOrderRoom(ctx context.Context, o OrderRoom, caller UserID) (
 	return room.ID, nil
 }
 
+// recheck puts those out of a new room who were support when its members were
+// listed, and are so no longer: whoever took the role away saw no such room yet.
+func (r *Rooms) recheck(ctx context.Context, room RoomID, staff []Actor) error {
+	for _, member := range staff {
+		u, _, err := r.users.UserByID(ctx, member.ID)
+		if err != nil {
+			return fmt.Errorf("find who is in the order's room: %w", err)
+		}
+		if u.Role == Support {
+			continue
+		}
+		if err := r.leaveOrder(ctx, u, room); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *Rooms) leaveOrder(ctx context.Context, who User, room RoomID) error {
+	err := r.changeMember(ctx, who.Actor(), room, MemberChange{User: who.Actor(), Change: wire.ChangeLeft, Server: true})
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return fmt.Errorf("leave an order's room: %w", err)
+	}
+	return nil
+}
+
 // LeaveOrders puts somebody who is support no longer out of the rooms of all
 // orders but their own. When it fails, calling it again goes on.
 func (r *Rooms) LeaveOrders(ctx context.Context, who User) error {
@@ -91,10 +122,8 @@ func (r *Rooms) LeaveOrders(ctx context.Context, who User) error {
 			if room.Kind != Order || !room.Role.Moderates() {
 				continue
 			}
-			err := r.changeMember(ctx, who.Actor(), room.ID, MemberChange{
-				User: who.Actor(), Change: wire.ChangeLeft, Server: true})
-			if err != nil && !errors.Is(err, ErrNotFound) {
-				return fmt.Errorf("leave an order's room: %w", err)
+			if err := r.leaveOrder(ctx, who, room.ID); err != nil {
+				return err
 			}
 		}
 		if len(rooms) < wire.MaxPage {

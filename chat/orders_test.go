@@ -1,6 +1,7 @@
 package chat_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -139,6 +140,38 @@ func TestMaxOrderStaff(t *testing.T) {
 	w.open(w.nodes[0], o, staff[outside])
 	if in := w.members(room); in[staff[outside].User.ID] != chat.Moderator {
 		t.Error("support that was left out does not come in by opening the room")
+	}
+}
+
+// lateUsers lists staff, and then lets the role of one be taken away.
+type lateUsers struct {
+	chat.Users
+	then func()
+}
+
+func (u lateUsers) Staff(ctx context.Context, role chat.UserRole, limit int) ([]chat.User, error) {
+	list, err := u.Users.Staff(ctx, role, limit)
+	u.then()
+	return list, err
+}
+
+// Whoever ceases to be support while a room is made is not left in it.
+func TestDismissedWhileARoomIsMade(t *testing.T) {
+	w := newWorld(t, 1, chat.RoomsOptions{})
+	ada, staff := w.user("ada"), w.support(2)
+	a := chat.NewAccounts(w.store, chat.AccountOptions{Dismissed: w.nodes[0].rooms.LeaveOrders})
+	r := chat.NewRooms(w.store, lateUsers{w.store, func() {
+		if _, err := a.SetRole(w.ctx, staff[0].User.Name, chat.Customer); err != nil {
+			t.Error(err)
+		}
+	}}, w, chat.RoomsOptions{})
+	w.wg.Go(func() { r.Run(w.ctx) })
+	room, err := r.OpenOrderRoom(w.ctx, chat.OrderRoom{ID: "1", Number: "A", Customer: ada.User.ID}, ada.User.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if in := w.members(room); len(in) != 2 || in[staff[0].User.ID] != "" || in[staff[1].User.ID] != chat.Moderator {
+		t.Errorf("members %v", in)
 	}
 }
 

@@ -97,7 +97,7 @@ func (h *Hub) forgetIdle(now time.Time) {
 func (p *partition) forgetLocked(t *topic) {
 	delete(p.topics, t.room)
 	p.idle--
-	t.recent.clear()
+	t.recent.end()
 	h := t.hub
 	h.fillMu.Lock()
 	delete(h.fills, t)

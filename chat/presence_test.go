@@ -153,6 +153,34 @@ func TestWhoIsPutOutHearsNothingMore(t *testing.T) {
 	})
 }
 
+// TestWhoIsPutOutElsewhere: who watches a room that nobody on the node reads, and is
+// put out of it, is told no more once the members are read again.
+func TestWhoIsPutOutElsewhere(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 2, chat.RoomsOptions{})
+		leases := chat.NewLocalLeases()
+		for i, n := range w.nodes {
+			n.opts.Presence = chat.NewPresence(n.hub, leases, fmt.Sprint("life-", i), n.opts.Log)
+			w.wg.Go(func() { n.opts.Presence.Run(w.ctx) })
+		}
+		alice, bob, carol := w.user("alice"), w.user("bob"), w.user("carol")
+		room := w.room("tea", alice, bob, carol)
+		a, b := w.nodes[1].connect(alice), w.nodes[1].connect(bob)
+		for _, c := range []*chattest.Client{a, b} {
+			c.Send(cmd{"type": "presence", "id": "p", "rooms": []string{string(room.ID)}})
+			expectOnline(t, c, room, "known", alice, bob)
+		}
+		if err := w.nodes[0].rooms.ChangeMember(w.ctx, alice.User, "tea", bob.User.ID, wire.ChangeKicked, ""); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(35 * time.Second)
+		w.nodes[0].connect(carol)
+		expectOnline(t, a, room, "known", alice, carol)
+		b.Send(cmd{"type": "ping", "id": "p"})
+		b.Expect("pong", "membership") // and no "presence" before it
+	})
+}
+
 // expectOnline is expectPresence of users none of whom is away.
 func expectOnline(t *testing.T, c *chattest.Client, room chat.Room, state string, who ...chat.Identity) {
 	t.Helper()

@@ -157,6 +157,13 @@ func (q *queue) ending() bool {
 	return q.final != nil
 }
 
+// load tells how many bytes wait, and whether a subscription is behind.
+func (q *queue) load() (bytes int, behind bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.bytes, len(q.behind) > 0
+}
+
 // gone tells whether the queue was closed.
 func (q *queue) gone() bool {
 	q.mu.Lock()

@@ -63,9 +63,11 @@ func (s *Session) begin() error {
 			return err
 		}
 	}
-	if !s.hub.add(s) {
-		s.push(wire.Reconnect{AfterMS: rand.N(lateSpread).Milliseconds(), Reason: "restart"})
-		return s.over(CloseRestart, "restart")
+	if no := s.hub.add(s); no != nil {
+		if no.Code == CloseRestart {
+			s.push(wire.Reconnect{AfterMS: rand.N(lateSpread).Milliseconds(), Reason: "restart"})
+		}
+		return s.over(no.Code, no.Reason)
 	}
 	return s.welcome()
 }

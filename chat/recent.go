@@ -14,13 +14,17 @@ type recent struct {
 	total *atomic.Int64 // bytes kept by all topics of the node
 	max   int64         // above it a topic keeps only its newest event
 
-	first  Seq // number of frames[0]
+	over   bool // the topic was let go of
+	first  Seq  // number of frames[0]
 	frames [][]byte
 	bytes  int
 }
 
 // add keeps the event that follows the newest one.
 func (r *recent) add(seq Seq, frame []byte) {
+	if r.over {
+		return // a read for a gap may come back later than that
+	}
 	if len(r.frames) == 0 || r.first+Seq(len(r.frames)) != seq {
 		r.clear()
 		r.first = seq
@@ -43,6 +47,12 @@ func (r *recent) count(n int) {
 func (r *recent) clear() {
 	r.count(-r.bytes)
 	r.frames = nil
+}
+
+// end lets go of everything for good.
+func (r *recent) end() {
+	r.clear()
+	r.over = true
 }
 
 // after gives kept events above the cursor, in order; ok is false when the one

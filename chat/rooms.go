@@ -58,6 +58,9 @@ type RoomsOptions struct {
 	// its senders were told and nobody else ([PointAcked]): for fault tests, which
 	// panic at the first and end the process at the others. May be nil.
 	Probe func(point string)
+	// Timed is told of each transaction: how many drafts it was for, and what it
+	// took. It must not block. May be nil.
+	Timed func(drafts int, took time.Duration)
 }
 
 // NewRooms makes the durable half; Run must run while it is used.
@@ -71,6 +74,9 @@ func NewRooms(store Store, users Users, pub Publisher, o RoomsOptions) *Rooms {
 	r := &Rooms{store: store, users: users, pub: pub, log: o.Log, node: o.Node, now: o.Now}
 	if o.Probe == nil {
 		o.Probe = func(string) {}
+	}
+	if o.Timed == nil {
+		o.Timed = func(int, time.Duration) {}
 	}
 	r.appender = newAppender(store, r.tell, o)
 	return r

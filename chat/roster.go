@@ -3,6 +3,7 @@ package chat
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -27,18 +28,55 @@ const (
 	CloseTooMany     = 4429
 )
 
-// add takes a session into the roster; false means that the node is draining.
-func (h *Hub) add(s *Session) bool {
+// How long, and how many at most, sign-ins are remembered that ended: a socket that
+// was being opened when its own ended is refused. One that takes longer, or comes
+// in a flood of endings, is found by the next look at the store.
+const (
+	endedTime = 30 * time.Second
+	endedMost = 4096
+)
+
+// add takes a session into the roster, or says why it must end.
+func (h *Hub) add(s *Session) *CloseError {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.draining {
-		return false
+		return &CloseError{Code: CloseRestart, Reason: "restart"}
 	}
-	user := s.User().ID
+	id := s.Identity()
+	if _, over := h.ended[id.Session.ID]; over {
+		return &CloseError{Code: CloseSignIn, Reason: "sign in again"}
+	}
+	user := id.User.ID
 	h.users[user] = append(h.users[user], s)
 	h.count++
 	h.pulse.add(s, jitter(s.opts.Heartbeat))
-	return true
+	return nil
+}
+
+// remember notes sign-ins that ended.
+func (h *Hub) remember(ids []SessionID) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, id := range ids {
+		if len(h.ended) < endedMost {
+			h.ended[id] = h.now()
+		}
+	}
+}
+
+// isOver tells whether a sign-in ended a moment ago.
+func (h *Hub) isOver(id SessionID) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	_, over := h.ended[id]
+	return over
+}
+
+func (h *Hub) forgetEnded() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	maps.DeleteFunc(h.ended, func(_ SessionID, at time.Time) bool { return h.now().Sub(at) > endedTime })
 }
 
 func (h *Hub) remove(s *Session) {
@@ -132,6 +170,7 @@ func (h *Hub) control(user UserID, e bus.Event) {
 			continue
 		}
 		h.changed(user)
+		h.remember(o.Ended) // before it is looked who is here
 		for _, s := range h.of(user) {
 			for _, id := range o.Ended {
 				if s.Identity().Session.ID == id {
@@ -154,6 +193,7 @@ func (h *Hub) watchSessions(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-expired.C:
+			h.forgetEnded()
 			for _, s := range h.all() {
 				if s.Identity().Session.Ended(h.now()) {
 					s.End(CloseSignIn, "sign in again")

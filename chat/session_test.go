@@ -125,6 +125,24 @@ func TestSignOutClosesSocketsEverywhere(t *testing.T) {
 	other.Expect("pong")
 }
 
+// A socket whose sign-in ends while it is being opened is not left open; neither is
+// one that goes on with a sign-in which has ended.
+func TestSignOutWhileASocketOpens(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 2, chat.RoomsOptions{})
+		alice := w.user("alice")
+		w.nodes[0].rooms.EndSessions(alice.User.ID, []chat.SessionID{alice.Session.ID})
+		c := w.nodes[1].dial(alice) // who was found to be alice before that
+		if code, _ := c.Closed(); code != chat.CloseSignIn {
+			t.Errorf("closed with %d, want %d", code, chat.CloseSignIn)
+		}
+		time.Sleep(time.Minute) // what is remembered of it is bounded
+		c = w.nodes[1].connect(alice)
+		c.Send(cmd{"type": "ping"})
+		c.Expect("pong")
+	})
+}
+
 func TestSessionsThatEndedUnheardAreFound(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 1, chat.RoomsOptions{})

@@ -106,15 +106,12 @@ func (p *Presence) tell(ctx context.Context) error {
 	set := make(map[UserID]struct{})
 	for room := range rooms {
 		if _, ok := p.rosters[room]; !ok {
-			users, err := p.hub.store.MemberIDs(ctx, room, rosterMembers)
-			if err != nil {
+			if err := p.load(ctx, room); err != nil {
 				// That the log cannot be read is no word on who is online: this room
 				// waits for the next look.
 				p.log.Debug("presence: roster", "room", room, "error", err)
 				continue
 			}
-			slices.Sort(users)
-			p.rosters[room] = users
 		}
 		for _, u := range p.rosters[room] {
 			set[u] = struct{}{}
@@ -136,6 +133,58 @@ func (p *Presence) tell(ctx context.Context) error {
 	}
 	p.send(views)
 	return nil
+}
+
+// load reads who is in a room, and ends the watch of those who are not: they were
+// put out while nobody on this node read the room, so no event said so.
+func (p *Presence) load(ctx context.Context, room RoomID) error {
+	watching := p.watching(room)
+	users, err := p.hub.store.MemberIDs(ctx, room, rosterMembers)
+	if err != nil {
+		return err
+	}
+	slices.Sort(users)
+	p.rosters[room] = users
+	strangers := func(members []UserID) (out []watcher) {
+		for _, w := range watching {
+			if _, in := slices.BinarySearch(members, w.session.User().ID); !in {
+				out = append(out, w)
+			}
+		}
+		return out
+	}
+	out := strangers(users)
+	if len(out) > 0 && len(users) == rosterMembers { // the roster is not all of them
+		all, err := p.hub.store.MemberIDs(ctx, room, maxInsiders+1)
+		if err != nil || len(all) > maxInsiders {
+			return err
+		}
+		slices.Sort(all)
+		out = strangers(all)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, w := range out {
+		delete(w.watch.rooms, room)
+	}
+	return nil
+}
+
+// watcher is a session with what it watches.
+type watcher struct {
+	session *Session
+	watch   *watch
+}
+
+func (p *Presence) watching(room RoomID) (out []watcher) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for s, w := range p.watchers {
+		if _, ok := w.rooms[room]; ok {
+			out = append(out, watcher{s, w})
+		}
+	}
+	return out
 }
 
 func viewOf(room RoomID, users []UserID, statuses map[UserID]Status) view {

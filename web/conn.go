@@ -7,6 +7,8 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"slices"
+	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -34,6 +36,9 @@ type socket struct {
 	// waved is set when a peer that stands still was told so: it may yet wake up,
 	// so the connection is kept for linger.
 	waved atomic.Bool
+	// ended is the code of the first good-bye, negative if it was the client's; 0
+	// while there was none.
+	ended atomic.Int32
 }
 
 // upgrade shakes hands; if that leaves it without ws, the request was answered.
@@ -57,9 +62,9 @@ func (c *socket) upgrade(w http.ResponseWriter, r *http.Request) {
 
 func (c *socket) Wait() error { return c.link.wait() }
 
-// Read gives the next text message, or none when it has met control frames alone. CloseNow ends it, and nothing else: for a
-// context that could end, the library would start and stop a watch per frame,
-// however empty.
+// Read gives the next text message, or none when it has met control frames alone.
+// CloseNow ends it, and nothing else: for a context that could end, the library
+// would start and stop a watch per frame, however empty.
 func (c *socket) Read(context.Context) ([]byte, error) {
 	c.link.listen.Store(true)
 	typ, r, err := c.ws.Reader(context.Background())
@@ -68,6 +73,9 @@ func (c *socket) Read(context.Context) ([]byte, error) {
 	case errors.Is(err, errIdle):
 		return nil, nil
 	case err != nil:
+		if code := websocket.CloseStatus(err); code > 0 {
+			c.ended.CompareAndSwap(0, -int32(code))
+		}
 		return nil, err
 	}
 	if typ != websocket.MessageText {
@@ -84,6 +92,7 @@ func (c *socket) Write(frames [][]byte) error                { return c.link.wri
 func (c *socket) Heard() time.Time                           { return c.link.heardAt() }
 
 func (c *socket) Close(code int, reason string) error {
+	c.ended.CompareAndSwap(0, int32(code))
 	if !c.link.stalled() {
 		c.link.leaveReading()
 		return c.ws.Close(websocket.StatusCode(code), reason)
@@ -120,6 +129,24 @@ func (c *socket) free() error {
 	c.link.abort()
 	return c.ws.CloseNow()
 }
+
+// closed tells who said good-bye first, and with what code; see
+// [SocketOptions.Closed].
+func (c *socket) closed() (by, code string) {
+	switch n := int(c.ended.Load()); {
+	case n > 0:
+		return "server", strconv.Itoa(n)
+	case n == 0:
+		return "nobody", ""
+	case slices.Contains(clientCodes, -n):
+		return "client", strconv.Itoa(-n)
+	}
+	return "client", "other"
+}
+
+// clientCodes are those that clients close with, as a rule (RFC 6455, 7.4.1): a
+// client that thinks up its own makes no metric of each.
+var clientCodes = []int{1000, 1001, 1002, 1003, 1005, 1007, 1009, 1011}
 
 // closeFrame makes a close frame (RFC 6455, 5.5.1); the reason has 123 bytes at most.
 func closeFrame(code int, reason string) []byte {

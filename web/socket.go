@@ -37,6 +37,10 @@ type SocketOptions struct {
 	PerUser     *mw.Limiter
 	// Panicked counts panics.
 	Panicked func()
+	// Closed counts sockets that ended: by is who said good-bye first (server,
+	// client or nobody), and code is one of those of PROTOCOL.md, "other", or "" where
+	// nobody did. May be nil.
+	Closed func(by, code string)
 }
 
 // Sockets turns requests into sessions: GET /v1/socket. It counts them, since
@@ -58,6 +62,9 @@ type Sockets struct {
 
 // NewSockets makes the handler.
 func NewSockets(o SocketOptions) *Sockets {
+	if o.Closed == nil {
+		o.Closed = func(string, string) {}
+	}
 	s := &Sockets{o: o, doors: o.RateSockets.Limiter(), users: make(map[chat.UserID]int)}
 	s.drained, s.drain = context.WithCancel(context.Background())
 	s.o.Session.Limits = wire.Limits{
@@ -223,7 +230,9 @@ func (s *Sockets) serve(conn *socket, session *chat.Session) {
 	defer s.left(conn)
 	start := time.Now()
 	err := session.Run(context.Background())
-	conn.log.Info("socket closed", "user", conn.user, "duration", time.Since(start), "error", err)
+	by, code := conn.closed()
+	s.o.Closed(by, code)
+	conn.log.Info("socket closed", "user", conn.user, "duration", time.Since(start), "by", by, "code", code, "error", err)
 	conn.linger(s.drained)
 }
 

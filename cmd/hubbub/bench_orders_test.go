@@ -50,7 +50,7 @@ func newShelf(b *testing.B) *shelf {
 	s.url = s.db.NewDatabase(b)
 	n := &node{cfg: mustParse(b, []string{"--sql=" + s.url}, nil), log: discard(), pools: newPools(50, discard())}
 	defer n.close()
-	if err := n.openDomain(ctx); err != nil {
+	if err := n.openDomain(ctx, nil); err != nil {
 		b.Fatal(err)
 	}
 	var err error

@@ -30,8 +30,8 @@ func (localBus) Run(ctx context.Context) error { <-ctx.Done(); return nil }
 func (localBus) Healthy() bool                 { return true }
 
 // openDomain opens the database and the bus and makes what works on them, without
-// anything that listens.
-func (n *node) openDomain(ctx context.Context) error {
+// anything that listens. Timed is for [chat.RoomsOptions].
+func (n *node) openDomain(ctx context.Context, timed func(drafts int, took time.Duration)) error {
 	cfg, log := n.cfg, n.log
 	var err error
 	if n.db, err = n.pools.SQL(cfg.SQL); err != nil {
@@ -61,7 +61,7 @@ func (n *node) openDomain(ctx context.Context) error {
 	// rooms that do not, and to everything else.
 	_, writes := n.chatDB.Shares()
 	n.rooms = chat.NewRooms(store, store, n.bus, chat.RoomsOptions{
-		Node: cfg.Node, Log: log, Now: clock, Batches: max(1, writes.Limit/2), Probe: probe})
+		Node: cfg.Node, Log: log, Now: clock, Batches: max(1, writes.Limit/2), Probe: probe, Timed: timed})
 	logins, signUps := mw.NewLimiter(cfg.RateLogin), mw.NewLimiter(cfg.RateSignup)
 	n.accounts = chat.NewAccounts(store, chat.AccountOptions{
 		Now: clock, Guests: cfg.Guests, Log: log,

@@ -5,6 +5,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/coder/websocket"
 
 	"hubbub/internal/testenv"
 )
@@ -34,5 +37,42 @@ func TestShareMetrics(t *testing.T) {
 				t.Errorf("%s: no %s in the metrics", tt.name, want)
 			}
 		}
+	}
+}
+
+// TestLiveMetrics holds what shows how a node does: transactions, queues, and how
+// sockets end.
+func TestLiveMetrics(t *testing.T) {
+	t.Parallel()
+	n := startNode(t)
+	metrics := func() string {
+		w := httptest.NewRecorder()
+		n.server.AdminHandler().ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
+		return w.Body.String()
+	}
+	ann := signUp(t, n.Addr(), "Ann")
+	room := ann.newRoom(t, n.Addr(), "private")
+	polite, rude, gone := ann.connect(t, n.Addr()), ann.connect(t, n.Addr()), ann.connect(t, n.Addr())
+	polite.said(room, "1", "hello")
+	if err := polite.ws.Close(1000, ""); err != nil {
+		t.Error(err)
+	}
+	for range 3 {
+		rude.raw(websocket.MessageText, []byte("{"))
+	}
+	if code, _ := rude.closed(5 * time.Second); code != 4400 {
+		t.Errorf("closed with %d", code)
+	}
+	if err := gone.ws.CloseNow(); err != nil {
+		t.Error(err)
+	}
+	for _, want := range []string{
+		`hubbub_sockets_closed_total{by="client",code="1000"} 1`,
+		`hubbub_sockets_closed_total{by="server",code="4400"} 1`,
+		`hubbub_sockets_closed_total{by="nobody",code=""} 1`,
+		`hubbub_batch_drafts_bucket{le="1"} 1`, `hubbub_commit_seconds_count 1`, `hubbub_drafts_unknown_total 0`,
+		`hubbub_queued_bytes 0`, `hubbub_sessions_lagging 0`,
+	} {
+		eventually(t, 5*time.Second, want, func() bool { return strings.Contains(metrics(), "\n"+want+"\n") })
 	}
 }

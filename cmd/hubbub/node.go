@@ -57,7 +57,8 @@ func newNode(ctx context.Context, cfg Config, log *slog.Logger) (_ *node, err er
 			err = errors.Join(err, n.close())
 		}
 	}()
-	if err := n.openDomain(ctx); err != nil {
+	registry := prometheus.NewRegistry()
+	if err := n.openDomain(ctx, newBatchMetrics(registry).observe); err != nil {
 		return nil, err
 	}
 	if err := n.rooms.EnsureGeneral(ctx); err != nil {
@@ -71,11 +72,10 @@ func newNode(ctx context.Context, cfg Config, log *slog.Logger) (_ *node, err er
 		return nil, fmt.Errorf("--origins: %w", err)
 	}
 	perUser := mw.NewLimiter(cfg.RateUser)
-	registry := prometheus.NewRegistry()
 	panics := newPanics(registry)
 	n.sockets = web.NewSockets(web.SocketOptions{
 		Hub: n.hub, Rooms: n.rooms, Accounts: n.accounts, Origins: origins, Log: log,
-		Max: cfg.MaxSockets, RateSockets: cfg.RateSockets, RateSession: cfg.RateSession, PerUser: perUser, Panicked: panics.Inc,
+		Max: cfg.MaxSockets, RateSockets: cfg.RateSockets, RateSession: cfg.RateSession, PerUser: perUser, Panicked: panics.Inc, Closed: newCloses(registry),
 		Session: chat.SessionOptions{
 			Node: cfg.Node, Log: log, Presence: n.presence, Degraded: n.degraded},
 	})

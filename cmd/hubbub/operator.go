@@ -89,7 +89,7 @@ func runCommand(ctx context.Context, cfg Config, log *slog.Logger, out, errOut i
 func commandHere(ctx context.Context, cfg Config, log *slog.Logger) (done outcome, err error) {
 	n := &node{cfg: cfg, log: log, pools: newPools(cfg.SQLOpen, log)}
 	defer func() { err = errors.Join(err, n.close()) }()
-	if err := n.openDomain(ctx); err != nil {
+	if err := n.openDomain(ctx, nil); err != nil {
 		return outcome{}, err
 	}
 	done, err = operator{n.keys, n.accounts}.carryOut(ctx, cfg.Command)
