@@ -114,6 +114,17 @@ func TestTerminatedWhileDatabaseHangs(t *testing.T) {
 	talkers := crowd(t, 3, 0, n.addr)
 	more(t, patience, 20, talkers...)
 	server.Pause(t)
+	waiting := make([]string, len(talkers)) // for the answer to which message
+	eventually(t, patience, "everybody waits for an answer", func() bool {
+		same := true
+		for i, k := range talkers {
+			k.mu.Lock()
+			same = same && k.pending != "" && k.pending == waiting[i]
+			waiting[i] = k.pending
+			k.mu.Unlock()
+		}
+		return same
+	})
 	start := time.Now()
 	n.signal(syscall.SIGTERM)
 	if code := n.exit(patience); code != 1 {
