@@ -43,6 +43,10 @@ const (
 // decide who waits how long.
 const heldRounds = 2
 
+// heldPause is the longest time between two rounds of a room that is held, and finds
+// no place in line.
+const heldPause = 50 * time.Millisecond
+
 // open is a batch of one room on its way.
 type open struct {
 	w     *writer
@@ -102,7 +106,7 @@ func (a *appender) commit() {
 			return
 		}
 		for _, o := range apart {
-			a.wg.Go(func() { a.alone(o, a.slots) })
+			a.apart(o)
 		}
 		if len(together) == 0 {
 			continue
@@ -123,7 +127,7 @@ func (a *appender) commit() {
 			}
 			o.w.missed = 0
 			if outcomes[i].Alone {
-				a.wg.Go(func() { a.alone(o, a.slots) })
+				a.apart(o)
 				continue
 			}
 			if outcomes[i].Err == nil {
@@ -199,25 +203,50 @@ func (a *appender) goOn(done []open) {
 	}
 }
 
-// again makes a room due once more whose lock somebody holds, with what was to be
-// stored first, or lets it wait in line: at once if it is the only one there is.
+// again is for a room whose lock somebody holds. It comes round once more, or waits
+// in line if it has come round often enough, or is the only one there is, and there
+// is a place in line: else it comes round ever later.
 func (a *appender) again(o open, only bool) {
-	if only || o.w.missed == heldRounds {
-		o.w.missed = 0
-		a.wg.Go(func() { a.alone(o, a.held) })
+	if o.w.missed++; only || o.w.missed > heldRounds {
+		select {
+		case a.held <- struct{}{}:
+			o.w.missed = 0
+			a.wg.Go(func() { a.alone(o, a.held) })
+			return
+		default:
+		}
+	}
+	late := o.w.missed - heldRounds
+	if late <= 0 {
+		a.requeue(o)
 		return
 	}
-	o.w.missed++
+	a.wg.Go(func() {
+		time.Sleep(min(pace<<min(late, 10), heldPause))
+		a.requeue(o)
+	})
+}
+
+// requeue makes a room due, with what was to be stored already before the rest.
+func (a *appender) requeue(o open) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	o.w.waiting = append(o.batch, o.w.waiting...)
 	a.dueLocked(o.w)
 }
 
-// alone commits one batch after the other of a room until it has no more drafts.
-func (a *appender) alone(o open, slots chan struct{}) {
-	for len(o.batch) > 0 {
-		slots <- struct{}{}
+// apart lets a room commit alone as soon as there is a place.
+func (a *appender) apart(o open) {
+	a.wg.Go(func() {
+		a.slots <- struct{}{}
+		a.alone(o, a.slots)
+	})
+}
+
+// alone commits one batch after the other of a room until it has no more drafts, or
+// others want its place. The caller has taken the place.
+func (a *appender) alone(o open, places chan struct{}) {
+	for {
 		start := time.Now()
 		results, err := a.append(o.w.room, drafts(o.batch))
 		a.measured(start, len(o.batch))
@@ -225,12 +254,21 @@ func (a *appender) alone(o open, slots chan struct{}) {
 			a.probe(PointCommitted)
 		}
 		a.publish(a.answer(nil, o.batch, results, err))
-		<-slots
+		<-places
 		a.mu.Lock()
 		if o.batch = o.w.next(batchDrafts, batchBytes); len(o.batch) == 0 {
 			delete(a.rooms, o.w.room)
 		}
 		a.mu.Unlock()
+		if len(o.batch) == 0 {
+			return
+		}
+		select {
+		case places <- struct{}{}:
+		default:
+			a.requeue(o)
+			return
+		}
 	}
 }
 

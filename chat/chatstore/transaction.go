@@ -64,9 +64,11 @@ func (t *transaction) lock() sqldb.Question {
 // concerned lists whose roles the drafts need: those of all actors, and of the
 // users that are to change.
 func concerned(drafts []chat.Draft) []chat.UserID {
-	var ids []chat.UserID
+	ids := make([]chat.UserID, 0, len(drafts))
+	seen := make(map[chat.UserID]bool, len(drafts))
 	want := func(id chat.UserID) {
-		if !slices.Contains(ids, id) {
+		if !seen[id] {
+			seen[id] = true
 			ids = append(ids, id)
 		}
 	}
