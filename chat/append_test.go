@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -46,16 +47,19 @@ func (w *world) over(s picky) *chat.Rooms {
 }
 
 // A room whose lock somebody holds holds up no other one, neither one that goes
-// with others nor one that goes alone, and nothing is lost or out of order once it
-// is free.
+// with others, nor one that goes alone, nor one that is held for a moment, and
+// nothing is lost or out of order once it is free.
 func TestAHeldRoomHoldsUpNoOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 1, chat.RoomsOptions{})
 		alice := w.user("alice")
-		held, free := w.room("held", alice), w.room("free", alice)
+		held, free, busy := w.room("held", alice), w.room("free", alice), w.room("busy", alice)
 		open := make(chan struct{})
+		var rounds atomic.Int64
 		r := w.over(picky{Memory: w.store,
-			leaves: func(room chat.RoomID) (bool, bool) { return room == held.ID, false },
+			leaves: func(room chat.RoomID) (bool, bool) {
+				return room == held.ID || room == busy.ID && rounds.Add(1)%5 != 0, false
+			},
 			wait: func(room chat.RoomID) {
 				if room == held.ID {
 					<-open
@@ -75,6 +79,13 @@ func TestAHeldRoomHoldsUpNoOther(t *testing.T) {
 			sent, err := r.Post(w.ctx, alice.User, string(free.ID), chat.Post{ClientID: fmt.Sprint(i), Text: "x"})
 			if err != nil {
 				t.Fatal(err)
+			}
+			start := time.Now()
+			if _, err := r.Post(w.ctx, alice.User, string(busy.ID), chat.Post{ClientID: fmt.Sprint(i), Text: "x"}); err != nil {
+				t.Fatal(err)
+			}
+			if took := time.Since(start); took > 100*time.Millisecond {
+				t.Errorf("a room that was held for a moment took %v", took)
 			}
 			if _, err := r.Edit(w.ctx, alice.User, string(free.ID), chat.Edit{ClientID: fmt.Sprint("edit", i), Seq: sent.Seq, Text: "y"}); err != nil {
 				t.Fatal(err)
