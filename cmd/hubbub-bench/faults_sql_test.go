@@ -142,9 +142,10 @@ func unacknowledgedSQL() fault {
 				}
 				n.sqlFilter.Flow()
 			}
-			a.until(sqlSilence, "no transaction is left over", func() (none bool) {
-				err := db.QueryRowContext(a.t.Context(), "SELECT COUNT(*)=0 FROM information_schema.innodb_trx"+
-					" WHERE trx_started < NOW() - INTERVAL 5 SECOND").Scan(&none)
+			rooms := a.sqlUser + ".rooms"
+			a.until(sqlSilence, "no room is left locked", func() (none bool) {
+				err := db.QueryRowContext(a.t.Context(), "SELECT (SELECT COUNT(*) FROM "+rooms+") ="+
+					" (SELECT COUNT(*) FROM (SELECT id FROM "+rooms+" FOR UPDATE SKIP LOCKED) AS free)").Scan(&none)
 				if err != nil {
 					a.t.Fatal(err)
 				}
