@@ -45,47 +45,31 @@ func (db *DB) Exchange(ctx context.Context, questions []Question, decide func(ct
 	if db.Dialect == SQLite {
 		return db.exchangeByOne(ctx, questions, decide)
 	}
-	if err := db.writes.enter(ctx); err != nil {
-		return fmt.Errorf("sqldb: begin: %w", err)
-	}
-	defer db.writes.leave()
-	wait, cancelWait := context.WithTimeout(ctx, db.txTimeout)
-	defer cancelWait()
-	conn, err := db.Write.Conn(wait)
-	if err != nil {
-		return fmt.Errorf("sqldb: begin: %w", err)
-	}
-	// The connection goes back to the pool; it reports nothing new.
-	defer conn.Close()
-
-	until := time.Now().Add(db.txTimeout)
-	if d, ok := ctx.Deadline(); ok && d.Before(until) {
-		until = d
-	}
-	ctx, cancel := context.WithDeadline(context.WithoutCancel(ctx), until)
-	defer cancel()
-	over := false
-	defer func() {
-		if !over {
-			rollback(conn)
+	return db.writing(ctx, func(conn *sql.Conn) error {
+		until := time.Now().Add(db.txTimeout)
+		if d, ok := ctx.Deadline(); ok && d.Before(until) {
+			until = d
 		}
-	}()
-	if err := ask(ctx, conn, questions); err != nil {
-		return fmt.Errorf("sqldb: transaction: %w", err)
-	}
-	statements, err := decide(ctx, conn)
-	if err != nil {
-		return fmt.Errorf("sqldb: transaction: %w", err)
-	}
-	if len(statements) == 0 {
-		return nil
-	}
-	over, err = write(ctx, conn, statements)
-	if IsReadOnly(err) || over && err != nil {
-		over = true
-		discard(conn)
-	}
-	return err
+		ctx, cancel := context.WithDeadline(context.WithoutCancel(ctx), until)
+		defer cancel()
+		over := false
+		defer func() {
+			if !over {
+				rollback(conn)
+			}
+		}()
+		if err := ask(ctx, conn, questions); err != nil {
+			return fmt.Errorf("sqldb: transaction: %w", err)
+		}
+		statements, err := decide(ctx, conn)
+		if err != nil {
+			return fmt.Errorf("sqldb: transaction: %w", err)
+		}
+		if len(statements) > 0 {
+			over, err = write(ctx, conn, statements)
+		}
+		return err
+	})
 }
 
 // exchangeByOne is Exchange for a database that is nobody's server.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"errors"
 	"fmt"
 )
 
@@ -18,42 +19,48 @@ import (
 // keeps the caller's values and ends by Options.TxTimeout. fn does not call Tx
 // (SQLite has one connection to write), and may be handed a transaction only
 // once: who wants to try again after IsRetryable calls Tx again.
-func (db *DB) Tx(ctx context.Context, fn func(ctx context.Context, tx *sql.Tx) error) (err error) {
+func (db *DB) Tx(ctx context.Context, fn func(ctx context.Context, tx *sql.Tx) error) error {
+	return db.writing(ctx, func(conn *sql.Conn) error {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), db.txTimeout)
+		defer cancel()
+		tx, err := conn.BeginTx(ctx, nil)
+		if err != nil {
+			return fmt.Errorf("sqldb: begin: %w", err)
+		}
+		// After COMMIT this does nothing. When it fails, the connection is gone,
+		// and the server rolls back by itself.
+		defer tx.Rollback()
+		if err := fn(ctx, tx); err != nil {
+			return fmt.Errorf("sqldb: transaction: %w", err)
+		}
+		if err := tx.Commit(); err != nil {
+			return &CommitError{Err: err}
+		}
+		return nil
+	})
+}
+
+// writing hands f a connection of the Write pool, in the caller's turn. When f
+// returns, no transaction of its own is open but one whose COMMIT failed; after
+// that, and where the server takes no writes, the connection is not used again.
+func (db *DB) writing(ctx context.Context, f func(conn *sql.Conn) error) error {
 	if err := db.writes.enter(ctx); err != nil {
 		return fmt.Errorf("sqldb: begin: %w", err)
 	}
 	defer db.writes.leave()
-	wait, cancelWait := context.WithTimeout(ctx, db.txTimeout)
-	defer cancelWait()
+	wait, cancel := context.WithTimeout(ctx, db.txTimeout)
+	defer cancel()
 	conn, err := db.Write.Conn(wait)
 	if err != nil {
 		return fmt.Errorf("sqldb: begin: %w", err)
 	}
 	// The connection goes back to the pool; it reports nothing new.
 	defer conn.Close()
-
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), db.txTimeout)
-	defer cancel()
-	tx, err := conn.BeginTx(ctx, nil)
-	if err != nil {
-		return fmt.Errorf("sqldb: begin: %w", err)
-	}
-	// After COMMIT this does nothing. When it fails, the connection is gone,
-	// and the server rolls back by itself.
-	defer tx.Rollback()
-
-	if err := fn(ctx, tx); err != nil {
-		if IsReadOnly(err) {
-			_ = tx.Rollback() // as above; the connection is free only then
-			discard(conn)
-		}
-		return fmt.Errorf("sqldb: transaction: %w", err)
-	}
-	if err := tx.Commit(); err != nil {
+	err = f(conn)
+	if _, open := errors.AsType[*CommitError](err); open || IsReadOnly(err) {
 		discard(conn)
-		return &CommitError{Err: err}
 	}
-	return nil
+	return err
 }
 
 // discard closes a connection instead of letting the pool have it back: one to
