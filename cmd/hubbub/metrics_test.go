@@ -44,7 +44,7 @@ func TestShareMetrics(t *testing.T) {
 // sockets end.
 func TestLiveMetrics(t *testing.T) {
 	t.Parallel()
-	n := startNode(t)
+	n := startNode(t, "--sql=sqlite:"+filepath.Join(t.TempDir(), "hubbub.db"))
 	metrics := func() string {
 		w := httptest.NewRecorder()
 		n.server.AdminHandler().ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
